@@ -1,0 +1,219 @@
+"""The records and protocols that the layers hand to each other.
+
+Nothing here imports torch at run time, so that the command line starts fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+    from torch import Tensor
+
+__all__ = [
+    "SPLIT_NAMES",
+    "AnswerScores",
+    "Example",
+    "ForwardPass",
+    "LanguageModel",
+    "MetricResult",
+    "Query",
+    "Sample",
+    "SplitName",
+    "Splits",
+]
+
+SplitName = Literal["train_forget", "train_retain", "test_forget", "test_retain"]
+SPLIT_NAMES: tuple[SplitName, ...] = ("train_forget", "train_retain", "test_forget", "test_retain")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row of data, before any task has posed it.
+
+    Attributes:
+        id: unique among the examples of a :class:`Splits`; a digest of the content where the source has none.
+        fields: what the template's placeholders name, without the answer (``{"text": "…"}``).
+        answer: the true answer as text (for classification the label's name).
+    """
+
+    id: str
+    fields: Mapping[str, str]
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The four splits of the method, and the optional extras.
+
+    ``validation_forget`` and ``validation_retain`` are parts of train that no gradient sees: the best checkpoint is
+    chosen on them, never on test. ``holdout`` is data that no model saw (for membership inference).
+    """
+
+    train_forget: tuple[Example, ...]
+    train_retain: tuple[Example, ...]
+    test_forget: tuple[Example, ...]
+    test_retain: tuple[Example, ...]
+    validation_forget: tuple[Example, ...] = ()
+    validation_retain: tuple[Example, ...] = ()
+    holdout: tuple[Example, ...] = ()
+
+    def __getitem__(self, name: str) -> tuple[Example, ...]:
+        """Return the split called ``name``."""
+        examples: tuple[Example, ...] = getattr(self, name)
+        return examples
+
+    def digests(self) -> dict[str, str]:
+        """Return a SHA-256 over ids, fields and answers, for every split that is not empty."""
+        import hashlib
+        import json
+        from dataclasses import fields
+
+        out: dict[str, str] = {}
+        for f in fields(self):
+            rows = self[f.name]
+            if rows:
+                digest = hashlib.sha256()
+                for row in rows:
+                    digest.update(json.dumps([row.id, dict(row.fields), row.answer], sort_keys=True).encode())
+                out[f.name] = digest.hexdigest()
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """An example posed to a model: token ids, cut to the context.
+
+    Attributes:
+        id: the example's id.
+        prompt_ids: ids of everything before the answer, special tokens included; what a user would send.
+        answer_ids: ids of the answer; never empty, never truncated.
+        candidates: the ids of every answer the task allows (labels, options), by its text; empty for free text.
+        answer: the answer's text.
+        truncated: whether the input text was cut.
+    """
+
+    id: str
+    prompt_ids: tuple[int, ...]
+    answer_ids: tuple[int, ...]
+    answer: str
+    candidates: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardPass:
+    """A model's output at the answer positions only, already aligned with the labels.
+
+    Attributes:
+        logits: [N, V], N = answer tokens of all rows together; row n predicts ``labels[n]``.
+        labels: [N] token ids.
+        rows: [N] which example of the batch a token belongs to, ascending.
+        num_rows: how many examples there are (0 is allowed).
+        reference_logits: [N, V] of the reference model, where the objective asks for them.
+    """
+
+    logits: Float[Tensor, "N V"]
+    labels: Int[Tensor, "N"]
+    rows: Int[Tensor, "N"]
+    num_rows: int
+    reference_logits: Float[Tensor, "N V"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerScores:
+    """What a model says of one answer, teacher-forced.
+
+    Attributes:
+        logprobs: natural-log probability of every answer token.
+        argmax_ids: the most probable token at every answer position.
+    """
+
+    logprobs: tuple[float, ...]
+    argmax_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One example's outcome on one model: everything a metric needs, and no model.
+
+    Attributes:
+        id: the example's id.
+        answer: the true answer.
+        prediction: the answer read from the model over the full vocabulary: a label of the task, a generic answer,
+            or ``None`` where the arg-max is anything else.
+        prediction_text: the arg-max tokens decoded.
+        restricted_prediction: the most probable of the task's labels only.
+        logprob: natural-log probability of the true answer, summed over its tokens.
+        num_tokens: length of the true answer in tokens.
+        candidate_logprobs: summed log-probability of every allowed and every generic answer, by its text.
+        input_tokens: length of the posed input (virtual tokens not counted).
+    """
+
+    id: str
+    answer: str
+    prediction: str | None
+    prediction_text: str
+    restricted_prediction: str | None
+    logprob: float
+    num_tokens: int
+    candidate_logprobs: Mapping[str, float]
+    input_tokens: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping; the inverse of :meth:`from_json`."""
+        from dataclasses import asdict
+
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Sample:
+        """Build from :meth:`to_json`'s mapping.
+
+        Raises:
+            TypeError: a key is missing or unknown.
+        """
+        return cls(**row)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricResult:
+    """One number and what makes it readable.
+
+    Attributes:
+        value: the number, or ``None`` where it is undefined (then ``reason`` says why).
+        low, high: ends of the 95 % interval; ``None`` where there is none.
+        n: how many examples it was computed from.
+        unit: ``"share"``, ``"nats"``, ``"auc"``, ``"points"``, …
+        higher_is_better: direction; ``None`` where neither way is better as such.
+        reason: why the value is undefined.
+    """
+
+    value: float | None
+    n: int
+    unit: str
+    higher_is_better: bool | None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping."""
+        from dataclasses import asdict
+
+        return asdict(self)
+
+
+class LanguageModel(Protocol):
+    """The narrow face that evaluation, metrics and attacks see; a ten-line fake satisfies it."""
+
+    def score(self, queries: Sequence[Query], answers: Sequence[Sequence[tuple[int, ...]]]) -> list[list[AnswerScores]]:
+        """Score, for every query, each of its given answers (token ids) by teacher forcing."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of token ids, special tokens left out."""
+        ...
