@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SPLIT_NAMES",
     "AnswerScores",
+    "AnswerSpace",
     "Example",
     "ForwardPass",
     "LanguageModel",
@@ -84,6 +85,14 @@ class Splits:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerSpace:
+    """What may be answered: the task's labels, and the generic answers outside them."""
+
+    labels: tuple[str, ...]
+    generic: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """An example posed to a model: token ids, cut to the context.
 
@@ -91,7 +100,7 @@ class Query:
         id: the example's id.
         prompt_ids: ids of everything before the answer, special tokens included; what a user would send.
         answer_ids: ids of the answer; never empty, never truncated.
-        candidates: the ids of every answer the task allows (labels, options), by its text; empty for free text.
+        candidates: the ids of every label and every generic answer, by its text; empty for free text.
         answer: the answer's text.
         truncated: whether the input text was cut.
     """
@@ -117,8 +126,8 @@ class ForwardPass:
     """
 
     logits: Float[Tensor, "N V"]
-    labels: Int[Tensor, "N"]
-    rows: Int[Tensor, "N"]
+    labels: Int[Tensor, " N"]
+    rows: Int[Tensor, " N"]
     num_rows: int
     reference_logits: Float[Tensor, "N V"] | None = None
 

@@ -1,0 +1,228 @@
+"""RunConfig, the one typed configuration.
+
+Precedence, lowest first: the defaults here, the method's defaults (:mod:`spul.methods`), the YAML file,
+``key=value`` overrides. The result is validated, frozen and passed on explicitly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, model_validator
+
+from spul.data.settings import DataSettings
+from spul.errors import ConfigError, unknown_name
+from spul.methods import METHODS
+from spul.models.settings import LoraSettings, ModelSettings
+from spul.objectives import OBJECTIVES, ForgetObjective
+from spul.prompts.settings import PromptSettings
+from spul.settings import Settings
+from spul.tasks.settings import TaskSettings
+
+__all__ = ["EvalSettings", "RetainSettings", "RunConfig", "TrainSettings"]
+
+
+def _resolve_objective(value: Any) -> Any:
+    if isinstance(value, ForgetObjective):
+        return value
+    if isinstance(value, str):
+        value = {"name": value}
+    if not isinstance(value, Mapping) or "name" not in value:
+        raise ValueError("expected an objective's name, or a mapping with `name` and its settings")
+    return OBJECTIVES.get(value["name"]).model_validate(dict(value))
+
+
+Objective = Annotated[SerializeAsAny[ForgetObjective], BeforeValidator(_resolve_objective)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class RetainSettings(Settings):
+    """Weights of the retain terms: L = L_f + alpha·L_r + beta·L_kl (Bhaila et al. 2025)."""
+
+    alpha: Annotated[float, Field(ge=0)] = 1.0
+    beta: Annotated[float, Field(ge=0)] = 0.5
+
+
+class TrainSettings(Settings):
+    """How the trainable part is trained; defaults are the paper's unless said.
+
+    Attributes:
+        learning_rate: peak learning rate. The paper's 1e-4 is for 1 B parameters and more; small models want far more.
+        embedding_learning_rate: of the token embeddings, when all weights are trained; ``learning_rate`` if missing.
+        num_epochs: passes; an epoch is ceil((forget + retain rows) / batch_size) steps whatever ``forget_ratio`` is.
+        max_steps: stop after that many steps; overrides ``num_epochs``.
+        batch_size: rows of one optimiser step.
+        micro_batch_size: rows of one forward pass; ``batch_size`` if missing, else gradients are accumulated.
+        forget_ratio: share of forget rows in every batch, or ``natural`` for shuffled rows as in the paper (there the
+            batch size silently sets the balance, so our default is one half).
+        warmup_ratio: share of the steps in which the learning rate rises linearly.
+        schedule: shape after warm-up.
+        min_lr_ratio: the cosine ends at that share of the peak.
+        precision: ``auto`` is bf16 where an accelerator has it, else fp32.
+        eval_steps: steps between validations; a tenth of the run if missing.
+        save_steps: steps between checkpoints; ``eval_steps`` if missing.
+        patience: stop after that many validations without a better one; never if missing.
+        keep: which prompt is kept: that of the ``best`` validation, or the ``last``.
+        report_to: trackers, passed to transformers (``tensorboard``, ``wandb``, ``mlflow``, ``trackio``).
+        num_threads: CPU threads; ``auto`` measures one against all at start-up, and says so.
+        group_by_length: put rows of like length in one batch.
+    """
+
+    learning_rate: Positive = 1e-4
+    embedding_learning_rate: Positive | None = None
+    num_epochs: Positive = 10.0
+    max_steps: Count | None = None
+    batch_size: Count = 32
+    micro_batch_size: Count | None = None
+    forget_ratio: Annotated[float, Field(gt=0, lt=1)] | Literal["natural"] = 0.5
+    warmup_ratio: Annotated[float, Field(ge=0, le=1)] = 0.1
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    min_lr_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-3
+    max_grad_norm: Positive = 0.3
+    adam_beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    adam_beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    eval_steps: Count | None = None
+    save_steps: Count | None = None
+    patience: Count | None = None
+    keep: Literal["best", "last"] = "best"
+    report_to: tuple[str, ...] = ()
+    num_threads: Count | Literal["auto"] = "auto"
+    group_by_length: bool = True
+
+    @model_validator(mode="after")
+    def _micro_divides(self) -> TrainSettings:
+        if self.micro_batch_size is not None and self.batch_size % self.micro_batch_size:
+            raise ValueError(
+                f"expected batch_size to be a multiple of micro_batch_size, got {self.batch_size} and "
+                f"{self.micro_batch_size}"
+            )
+        return self
+
+
+class EvalSettings(Settings):
+    """How models are evaluated.
+
+    Attributes:
+        batch_size: rows of one forward pass.
+        bootstrap: resamples behind every 95 % interval.
+        max_rows: most rows of a split that are scored, drawn with the run's seed; all if missing.
+    """
+
+    batch_size: Count = 64
+    bootstrap: Annotated[int, Field(ge=100)] = 1000
+    max_rows: Count | None = None
+
+
+class RunConfig(Settings):
+    """Everything that decides what a run does; the same file rerun gives the same run."""
+
+    method: str = "spul"
+    model: ModelSettings
+    data: DataSettings
+    task: TaskSettings = TaskSettings()
+    trainable: Literal["prompt", "lora", "all"] = "prompt"
+    prompt: PromptSettings = PromptSettings()
+    lora: LoraSettings = LoraSettings()
+    objective: Objective | None = None
+    retain: RetainSettings = RetainSettings()
+    train: TrainSettings = TrainSettings()
+    evaluation: EvalSettings = EvalSettings()
+    seed: int = 0
+    output_dir: str = "runs"
+    name: str | None = None
+
+    @classmethod
+    def build(cls, values: Mapping[str, Any], overrides: Sequence[str] = ()) -> RunConfig:
+        """Merge the method's defaults, ``values`` and ``key=value`` overrides, and validate.
+
+        Raises:
+            ConfigError: an unknown method or key, or a value of the wrong type or out of range.
+        """
+        merged = _merge({}, values)
+        for item in overrides:
+            _apply_override(merged, item)
+        recipe = METHODS.get(str(merged.get("method", "spul")))
+        try:
+            return cls.model_validate(_merge(recipe.defaults(), merged))
+        except ValidationError as error:
+            raise ConfigError(_explain(error)) from error
+
+    @classmethod
+    def from_yaml(cls, path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
+        """Read a YAML file, apply ``key=value`` overrides, validate.
+
+        Raises:
+            ConfigError: the file is missing, is no YAML mapping, or does not validate.
+        """
+        file = Path(path)
+        try:
+            values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"expected a YAML file at {file}, but it cannot be read: {error.strerror}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file} is not valid YAML: {error}") from error
+        if not isinstance(values, dict):
+            raise ConfigError(f"expected a mapping at the top of {file}, got {type(values).__name__}")
+        return cls.build(values, overrides)
+
+    def to_yaml(self) -> str:
+        """Return the resolved configuration as YAML; reading it back gives an equal one."""
+        text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return text
+
+
+def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge mappings recursively; ``top`` wins. An objective is replaced whole, since its settings go by its name."""
+    out = dict(base)
+    for key, value in top.items():
+        if isinstance(value, Mapping) and isinstance(out.get(key), Mapping) and key != "objective":
+            out[key] = _merge(out[key], value)
+        else:
+            out[key] = value
+    return out
+
+
+def _apply_override(values: dict[str, Any], item: str) -> None:
+    key, separator, text = item.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"expected an override of the form key=value, got {item!r}")
+    *parents, leaf = key.split(".")
+    here = values
+    for part in parents:
+        if not isinstance(here.get(part), dict):
+            here[part] = {} if here.get(part) is None else {"name": here[part]}
+        here = here[part]
+    try:
+        here[leaf] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"the value of override {item!r} is not valid YAML: {error}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for detail in error.errors():
+        key = ".".join(str(part) for part in detail["loc"] if part != "function-before[_resolve_objective()]")
+        if detail["type"] == "extra_forbidden":
+            parent, _, leaf = key.rpartition(".")
+            message = unknown_name("setting", leaf, _fields_at(parent)) + (f" (in `{parent}`)" if parent else "")
+        else:
+            came = "" if detail["type"] in {"missing", "value_error"} else f", got {detail['input']!r}"
+            message = f"{key or 'configuration'}: {detail['msg'].removeprefix('Value error, ')}{came}"
+        lines.append(message)
+    return "\n".join(lines)
+
+
+def _fields_at(dotted: str) -> list[str]:
+    model: Any = RunConfig
+    for part in dotted.split(".") if dotted else []:
+        annotation = model.model_fields[part].annotation if part in getattr(model, "model_fields", {}) else None
+        if not (isinstance(annotation, type) and issubclass(annotation, Settings)):
+            return []
+        model = annotation
+    return list(model.model_fields)

@@ -1,0 +1,1 @@
+"""Data: sources, splitting, templates, posing as token ids, batches."""

@@ -1,0 +1,1 @@
+"""Scoring models on the splits, and comparing them."""

@@ -1,0 +1,1 @@
+"""Metrics over stored samples, one file each; none needs a model."""

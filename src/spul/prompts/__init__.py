@@ -1,0 +1,1 @@
+"""Soft prompts: the modules that yield what stands in front of the input."""

@@ -1,0 +1,38 @@
+"""What soft prompt a run learns."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from spul.settings import Settings
+
+__all__ = ["PromptSettings"]
+
+
+class PromptSettings(Settings):
+    """Parametrisation and size of the soft prompt.
+
+    Attributes:
+        kind: registered parametrisation (``direct``, ``mlp``, ``lstm``, ``prefix``).
+        num_virtual_tokens: p, how many positions stand in front of the input.
+        encoder_hidden_size: h, width of the MLP or LSTM that makes the virtual tokens (paper: 128).
+        init: where the first values come from: random rows of the vocabulary, the tokens of ``init_text``, or
+            N(0, ``init_std``²). The MLP and LSTM use it for their input E.
+        init_text: text whose tokens initialise the prompt (repeated or cut to p tokens).
+        init_std: standard deviation of the normal initialisation.
+    """
+
+    kind: str = "mlp"
+    num_virtual_tokens: Annotated[int, Field(ge=1)] = 30
+    encoder_hidden_size: Annotated[int, Field(ge=1)] = 128
+    init: Literal["vocab", "text", "normal"] = "normal"
+    init_text: str | None = None
+    init_std: Annotated[float, Field(gt=0)] = 1.0
+
+    @model_validator(mode="after")
+    def _text_is_there(self) -> PromptSettings:
+        if (self.init == "text") != (self.init_text is not None):
+            raise ValueError("expected `init: text` together with `init_text`, or neither of them")
+        return self

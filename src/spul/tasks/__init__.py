@@ -1,0 +1,1 @@
+"""Tasks: how an example is posed, and how an answer is read."""

@@ -1,0 +1,1 @@
+"""Training the trainable part, with resume."""
