@@ -1,0 +1,133 @@
+"""Loading a base model and its tokenizer, from a local directory or a hub, without running code that comes with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+
+from spul.errors import MissingDependencyError, ModelError
+from spul.models.settings import ModelSettings
+
+__all__ = ["LoadedBase", "context_length", "load_base", "pad_token_id", "resolve_device"]
+
+
+@dataclass(frozen=True)
+class LoadedBase:
+    """A base model in eval mode with its tokenizer."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
+
+
+def load_base(settings: ModelSettings, path: str | None = None) -> LoadedBase:
+    """Load the base model that ``settings`` names, or the checkpoint at ``path`` with the same settings.
+
+    The model is in eval mode (dropout off) on the chosen device. Weights are read from safetensors only.
+
+    Raises:
+        ModelError: nothing loadable is there, the architecture is no causal language model, or the tokenizer is not
+            a fast one.
+        MissingDependencyError: quantised loading without bitsandbytes.
+    """
+    source = path or settings.path
+    if Path(source).is_absolute() and not Path(source).exists():
+        raise ModelError(f"expected a model directory at {source}, but there is nothing. Check the path.")
+    common: dict[str, Any] = {"revision": settings.revision, "trust_remote_code": settings.trust_remote_code}
+    device = resolve_device(settings.device)
+    try:
+        config = AutoConfig.from_pretrained(source, **common)
+        tokenizer = AutoTokenizer.from_pretrained(source, **common)
+        model = AutoModelForCausalLM.from_pretrained(
+            source,
+            config=config,
+            dtype=_dtype(settings, device),
+            use_safetensors=True,
+            **_quantization(settings, device),
+            **common,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"expected a causal language model (config, safetensors weights, tokenizer) at {source!r}, but it does not "
+            f"load: {first_line}"
+        ) from error
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise ModelError(f"expected a fast tokenizer at {source!r}, got {type(tokenizer).__name__}; convert it first")
+    if settings.quantization == "none":
+        model.to(device)
+    return LoadedBase(model.eval(), tokenizer)
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device called ``name``; ``auto`` is the accelerator where there is one, else the CPU.
+
+    Raises:
+        ModelError: no such device.
+    """
+    if name == "auto":
+        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        return accelerator if accelerator is not None else torch.device("cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise ModelError(f"expected a device such as auto, cpu or cuda:0, got {name!r}") from error
+
+
+def context_length(model: PreTrainedModel) -> int:
+    """Return the most positions the model takes.
+
+    Raises:
+        ModelError: its configuration does not say.
+    """
+    config = model.config.get_text_config(decoder=True)
+    length = config.to_dict().get("max_position_embeddings")
+    if not isinstance(length, int):
+        raise ModelError(f"the configuration of {type(model).__name__} names no context length; set task.max_length")
+    return length
+
+
+def pad_token_id(tokenizer: PreTrainedTokenizerFast) -> int:
+    """Return an id to fill rows with.
+
+    Padding is masked everywhere, so any id will do: the pad token's where there is one, else the end-of-sequence
+    token's, else 0.
+    """
+    for token_id in (tokenizer.pad_token_id, tokenizer.eos_token_id):
+        if isinstance(token_id, int):
+            return token_id
+    return 0
+
+
+def _dtype(settings: ModelSettings, device: torch.device) -> torch.dtype | str:
+    if settings.dtype != "auto":
+        named: dict[str, torch.dtype] = {
+            "float32": torch.float32,
+            "bfloat16": torch.bfloat16,
+            "float16": torch.float16,
+        }
+        return named[settings.dtype]
+    return torch.float32 if device.type == "cpu" else "auto"
+
+
+def _quantization(settings: ModelSettings, device: torch.device) -> dict[str, Any]:
+    if settings.quantization == "none":
+        return {}
+    import importlib.util
+
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise MissingDependencyError(
+            f"model.quantization={settings.quantization!r} needs bitsandbytes: pip install 'spul[quantized]'"
+        )
+    from transformers import BitsAndBytesConfig
+
+    # NF4 as in the QLoRA paper and the base stage of Bhaila et al. 2025.
+    config = (
+        BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16)
+        if settings.quantization == "nf4"
+        else BitsAndBytesConfig(load_in_8bit=True)
+    )
+    return {"quantization_config": config, "device_map": {"": str(device)}}

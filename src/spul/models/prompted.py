@@ -1,0 +1,180 @@
+"""The prompted forward pass: a frozen base model with virtual tokens in front of every row.
+
+The p prompt positions are the same for every row, so they are run once a step at batch size 1 (or are given, for a deep
+prompt); their keys and values are expanded over the batch, and gradients flow through the expansion. Only the answer
+positions reach the output head. Rows are right-padded in training, so no row ever looks at padding; generation pads on
+the left, ``[pad][prompt][text]``, with explicit positions and a mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerFast
+
+from spul.data.batches import Batch
+from spul.errors import ModelError
+from spul.models.head import select_positions
+from spul.models.loading import pad_token_id
+from spul.prompts import PromptEncoder, PromptInit
+from spul.types import AnswerScores, Query
+
+__all__ = ["AnswerLogits", "KeyValues", "PromptedModel"]
+
+KeyValues = tuple[tuple[Tensor, Tensor], ...]
+"""Keys and values of every layer, each [1, heads, p, head_dim]."""
+
+
+class AnswerLogits(NamedTuple):
+    """Logits [N, V] at the positions that predict the answers' tokens, and the hidden states [N, d] behind them."""
+
+    logits: Float[Tensor, "N V"]
+    hidden: Float[Tensor, "N d"]
+
+
+class PromptedModel(nn.Module):
+    """A base model with a soft prompt, or with none.
+
+    Args:
+        base: causal language model of transformers; its weights are used, never copied.
+        tokenizer: its tokenizer.
+        encoder: makes the virtual tokens; without one this is the plain base model.
+    """
+
+    def __init__(
+        self, base: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, encoder: PromptEncoder | None = None
+    ) -> None:
+        super().__init__()
+        self.base = base
+        self.tokenizer = tokenizer
+        self.encoder = encoder
+        self.pad_id = pad_token_id(tokenizer)
+        self._enabled = True
+
+    @property
+    def device(self) -> torch.device:
+        """Where the base model's weights are."""
+        return self.base.device
+
+    @property
+    def num_virtual_tokens(self) -> int:
+        """How many virtual tokens stand in front of a row right now; 0 without a prompt or with it disabled."""
+        return self.encoder.num_virtual_tokens if self.encoder is not None and self._enabled else 0
+
+    @contextmanager
+    def prompt_disabled(self) -> Iterator[PromptedModel]:
+        """Within the context this is the base model, bit for bit: the reference model, without a copy."""
+        before, self._enabled = self._enabled, False
+        try:
+            yield self
+        finally:
+            self._enabled = before
+
+    def key_values(self) -> KeyValues | None:
+        """Return the prompt's keys and values, with their graph; ``None`` where there is no prompt."""
+        if self.encoder is None or not self._enabled:
+            return None
+        values = self.encoder().to(dtype=self.base.dtype, device=self.device)
+        if self.encoder.level == "deep":
+            return tuple((layer[0].unsqueeze(0), layer[1].unsqueeze(0)) for layer in values)
+        return self._run_prefix(inputs_embeds=values.unsqueeze(0))
+
+    def answer_logits(self, batch: Batch, key_values: KeyValues | None = None) -> AnswerLogits:
+        """Return the logits that predict the batch's answer tokens.
+
+        Args:
+            batch: right-padded rows of prompt and answer, on this model's device.
+            key_values: the prompt's, where they are at hand; else they are computed.
+        """
+        if key_values is None:
+            key_values = self.key_values()
+        with select_positions(self.base, batch.rows, batch.positions) as head:
+            logits = self._forward(batch.input_ids, key_values)
+        assert head.hidden is not None
+        return AnswerLogits(logits[0], head.hidden)
+
+    @torch.inference_mode()
+    def score(
+        self, queries: Sequence[Query], answers: Sequence[Sequence[tuple[int, ...]]], *, batch_size: int = 64
+    ) -> list[list[AnswerScores]]:
+        """Score, for every query, each of its given answers by teacher forcing.
+
+        Answers that share all but their last token share a row, so a task of one-token labels costs one row a query.
+
+        Raises:
+            ModelError: a logit is not finite.
+        """
+        from spul.models.scoring import score_answers
+
+        return score_answers(self, queries, answers, batch_size=batch_size)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of token ids, special tokens left out."""
+        text = self.tokenizer.decode(list(ids), skip_special_tokens=True)
+        assert isinstance(text, str)
+        return text
+
+    def generate(
+        self,
+        texts: str | Sequence[str],
+        *,
+        max_new_tokens: int = 32,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        seed: int = 0,
+    ) -> list[str]:
+        """Continue each text under the prompt; greedy at temperature 0, else sampled from the given seed."""
+        from spul.models.generation import generate
+
+        batch = [texts] if isinstance(texts, str) else list(texts)
+        return generate(
+            self, batch, max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, seed=seed
+        )
+
+    def prompt_init(self, text: str | None = None) -> PromptInit:
+        """Return what the base model offers as a starting point for a prompt."""
+        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"] if text is not None else None
+        return PromptInit(
+            embeddings=self.base.get_input_embeddings().weight.detach().float().cpu(),
+            text_ids=tuple(ids) if ids is not None else None,
+            key_values=self._key_values_of_tokens,
+            special_ids=frozenset(self.tokenizer.all_special_ids),
+        )
+
+    @torch.no_grad()
+    def _key_values_of_tokens(self, ids: Int[Tensor, " p"]) -> Float[Tensor, "layers 2 heads p head_dim"]:
+        pairs = self._run_prefix(input_ids=ids.to(self.device).unsqueeze(0))
+        if len({key.shape for key, _ in pairs}) != 1:
+            raise ModelError(
+                f"a deep prompt needs keys and values of one shape in every layer; {type(self.base).__name__} has "
+                f"{sorted({tuple(key.shape) for key, _ in pairs})}. Use an input-level prompt (direct, mlp, lstm)."
+            )
+        return torch.stack([torch.cat([key, value]) for key, value in pairs]).float().cpu()
+
+    def _run_prefix(self, **inputs: Tensor) -> KeyValues:
+        cache = DynamicCache()
+        # The last hidden states of the prompt predict nothing, so one position is enough for the head.
+        self.base(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        return tuple((layer.keys, layer.values) for layer in cache.layers)
+
+    def _forward(
+        self,
+        input_ids: Int[Tensor, "B T"],
+        key_values: KeyValues | None,
+    ) -> Tensor:
+        """Run the base model behind the prompt on right-padded rows; under causal attention these need no mask."""
+        B, T = input_ids.shape
+        if key_values is None:
+            logits: Tensor = self.base(input_ids=input_ids, use_cache=False).logits
+            return logits
+        p = key_values[0][0].shape[2]
+        # The cache is changed in place, so it is built anew for every pass; expanding copies nothing.
+        cache = DynamicCache([(k.expand(B, -1, -1, -1), v.expand(B, -1, -1, -1)) for k, v in key_values])
+        positions = torch.arange(p, p + T, device=input_ids.device).expand(B, T)
+        logits = self.base(input_ids=input_ids, position_ids=positions, past_key_values=cache, use_cache=True).logits
+        return logits

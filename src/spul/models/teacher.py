@@ -1,0 +1,143 @@
+"""The teacher's answers, computed once: what the unprompted base model says at the retain set's answer positions.
+
+Kept are the hidden states before the output head, d numbers an answer token in place of V logits, and no second forward
+pass in training. They are bound to the base model's digest and keyed by example and answer token.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from spul.data.batches import Batch, collate, length_sorted_batches
+from spul.errors import ModelError, RunError
+from spul.files import write_bytes
+from spul.models.head import apply_head
+from spul.models.prompted import PromptedModel
+from spul.types import Query
+
+__all__ = ["TeacherAnswers", "compute_teacher"]
+
+HEAD_TOLERANCE = 1e-4
+"""Largest absolute difference between the forward pass's logits and those of the stored states, in float32."""
+
+
+@dataclass(frozen=True)
+class TeacherAnswers:
+    """Hidden states [M, d] of M answer tokens.
+
+    Attributes:
+        hidden: one row an answer token, in the base model's dtype.
+        start: example id → row of its first answer token; the others follow.
+        base_digest: of the model that made them.
+    """
+
+    hidden: Float[Tensor, "M d"]
+    start: Mapping[str, int]
+    base_digest: str
+
+    def rows_of(self, batch: Batch) -> Int[Tensor, " N"]:
+        """Return, for every answer token of a batch, its row here.
+
+        Raises:
+            KeyError: an example is not among those that the answers were computed for.
+        """
+        first = torch.tensor([self.start[batch.ids[row]] for row in batch.rows.tolist()], dtype=torch.long)
+        return first + batch.token_index.cpu()
+
+    def logits(self, model: PromptedModel, batch: Batch) -> Float[Tensor, "N V"]:
+        """Return the teacher's logits at the batch's answer positions."""
+        hidden = self.hidden[self.rows_of(batch)].to(model.device)
+        with torch.no_grad():
+            return apply_head(model.base, hidden)
+
+    def save(self, path: Path) -> None:
+        """Write to one safetensors file, atomically."""
+        metadata = {"base_digest": self.base_digest, "start": json.dumps(dict(self.start))}
+        write_bytes(path, save({"hidden": self.hidden.contiguous()}, metadata=metadata))
+
+    @classmethod
+    def load(cls, path: Path, base_digest: str) -> TeacherAnswers:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            RunError: the file is unreadable, or was made by another base model.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+                metadata = file.metadata() or {}
+                answers = cls(file.get_tensor("hidden"), json.loads(metadata["start"]), metadata["base_digest"])
+        except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
+            raise RunError(f"the teacher's answers in {path} cannot be read ({error}); delete the file and resume") from error
+        if answers.base_digest != base_digest:
+            raise RunError(
+                f"the teacher's answers in {path} are another base model's (digest {answers.base_digest[:12]}, "
+                f"expected {base_digest[:12]}); delete the file and resume"
+            )
+        return answers
+
+
+@torch.no_grad()
+def compute_teacher(
+    model: PromptedModel,
+    queries: Sequence[Query],
+    base_digest: str,
+    *,
+    batch_size: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> TeacherAnswers:
+    """Run the base model once over the queries and keep its hidden states at the answer positions.
+
+    Args:
+        model: the prompted model; its prompt is disabled for the pass.
+        queries: posed retain examples.
+        base_digest: of the base model, recorded with the answers.
+        batch_size: rows of one forward pass.
+        progress: called with rows done and rows in all.
+
+    Raises:
+        ModelError: the logits of the stored states differ from the forward pass's, so this architecture does something
+            after its head that :func:`spul.models.head.apply_head` does not know.
+    """
+    start: dict[str, int] = {}
+    total = 0
+    for query in queries:
+        start[query.id] = total
+        total += len(query.answer_ids)
+    hidden: Tensor | None = None
+    done = 0
+    with model.prompt_disabled():
+        for indices in length_sorted_batches(queries, batch_size):
+            batch = collate([queries[i] for i in indices], [False] * len(indices), model.pad_id).to(model.device)
+            answers = model.answer_logits(batch)
+            if hidden is None:
+                _check_head(model, answers.logits, answers.hidden)
+                hidden = torch.empty(total, answers.hidden.shape[1], dtype=answers.hidden.dtype)
+            chunk = TeacherAnswers(hidden, start, base_digest)
+            hidden[chunk.rows_of(batch)] = answers.hidden.cpu()
+            done += len(indices)
+            if progress is not None:
+                progress(done, len(queries))
+    if hidden is None:
+        hidden = torch.empty(0, 0)
+    return TeacherAnswers(hidden, start, base_digest)
+
+
+def _check_head(model: PromptedModel, logits: Tensor, hidden: Tensor) -> None:
+    again = apply_head(model.base, hidden)
+    error = (again.float() - logits.float()).abs().max().item()
+    scale = max(1.0, logits.float().abs().max().item())
+    tolerance = HEAD_TOLERANCE if logits.dtype == torch.float32 else 2e-2
+    if not error <= tolerance * scale:
+        raise ModelError(
+            f"{type(model.base).__name__} changes its logits after the output head in a way that is not known here "
+            f"(largest difference {error:.3g}); set retain.beta=0 to train without the KL term"
+        )
