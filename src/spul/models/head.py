@@ -56,13 +56,17 @@ def select_positions(
         handle.remove()
 
 
-def apply_head(base: PreTrainedModel, hidden: Float[Tensor, "N d"]) -> Float[Tensor, "N V"]:
+def apply_head(
+    base: PreTrainedModel, hidden: Float[Tensor, "N d"], head: nn.Module | None = None
+) -> Float[Tensor, "N V"]:
     """Return the logits of stored hidden states, as the model's own forward pass would.
+
+    ``head`` stands in for the model's own where that one is being trained and the states are from before.
 
     Covers what transformers' causal models do after their head: a scale (Cohere), a divisor (Granite) and a soft cap
     (Gemma 2). Whether that is all a given model does is for the caller to check once against its forward pass.
     """
-    logits: Tensor = head_of(base)(hidden)
+    logits: Tensor = (head or head_of(base))(hidden)
     options = base.config.get_text_config(decoder=True).to_dict()
     if (scale := options.get("logit_scale")) is not None:
         logits = logits * scale

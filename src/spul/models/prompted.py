@@ -55,6 +55,24 @@ class PromptedModel(nn.Module):
         self.encoder = encoder
         self.pad_id = pad_token_id(tokenizer)
         self._enabled = True
+        if encoder is not None:
+            self.freeze_base()
+
+    def freeze_base(self) -> None:
+        """Take the base model's weights out of training, and its dropout with them."""
+        self.base.requires_grad_(False)
+        self.base.eval()
+
+    def train(self, mode: bool = True) -> PromptedModel:
+        """Switch the trained part; a frozen base model stays in eval mode, so that its dropout stays off."""
+        super().train(mode)
+        if not any(parameter.requires_grad for parameter in self.base.parameters()):
+            self.base.eval()
+        return self
+
+    def forward(self, batch: Batch) -> AnswerLogits:
+        """Return :meth:`answer_logits`."""
+        return self.answer_logits(batch)
 
     @property
     def device(self) -> torch.device:
@@ -132,15 +150,17 @@ class PromptedModel(nn.Module):
         from spul.models.generation import generate
 
         batch = [texts] if isinstance(texts, str) else list(texts)
-        return generate(
-            self, batch, max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, seed=seed
-        )
+        return generate(self, batch, max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, seed=seed)
 
     def prompt_init(self, text: str | None = None) -> PromptInit:
         """Return what the base model offers as a starting point for a prompt."""
         ids = self.tokenizer(text, add_special_tokens=False)["input_ids"] if text is not None else None
+        embed = self.base.get_input_embeddings()
+        with torch.no_grad():
+            # Through the module, not its weight: some architectures scale there.
+            rows = embed(torch.arange(embed.weight.shape[0], device=self.device))
         return PromptInit(
-            embeddings=self.base.get_input_embeddings().weight.detach().float().cpu(),
+            embeddings=rows.float().cpu(),
             text_ids=tuple(ids) if ids is not None else None,
             key_values=self._key_values_of_tokens,
             special_ids=frozenset(self.tokenizer.all_special_ids),

@@ -6,21 +6,22 @@ pass in training. They are bound to the base model's digest and keyed by example
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from spul.data.batches import Batch, collate, length_sorted_batches
 from spul.errors import ModelError, RunError
 from spul.files import write_bytes
-from spul.models.head import apply_head
+from spul.models.head import apply_head, head_of
 from spul.models.prompted import PromptedModel
 from spul.types import Query
 
@@ -38,11 +39,13 @@ class TeacherAnswers:
         hidden: one row an answer token, in the base model's dtype.
         start: example id → row of its first answer token; the others follow.
         base_digest: of the model that made them.
+        head: a frozen copy of the output head, where the model's own is trained and so moves on.
     """
 
     hidden: Float[Tensor, "M d"]
     start: Mapping[str, int]
     base_digest: str
+    head: nn.Module | None = None
 
     def rows_of(self, batch: Batch) -> Int[Tensor, " N"]:
         """Return, for every answer token of a batch, its row here.
@@ -57,7 +60,11 @@ class TeacherAnswers:
         """Return the teacher's logits at the batch's answer positions."""
         hidden = self.hidden[self.rows_of(batch)].to(model.device)
         with torch.no_grad():
-            return apply_head(model.base, hidden)
+            return apply_head(model.base, hidden, self.head)
+
+    def with_head_of(self, model: PromptedModel) -> TeacherAnswers:
+        """Return these answers with a copy of the model's head, to be made before the head is trained."""
+        return replace(self, head=copy.deepcopy(head_of(model.base)).requires_grad_(False))
 
     def save(self, path: Path) -> None:
         """Write to one safetensors file, atomically."""
@@ -76,7 +83,9 @@ class TeacherAnswers:
                 metadata = file.metadata() or {}
                 answers = cls(file.get_tensor("hidden"), json.loads(metadata["start"]), metadata["base_digest"])
         except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
-            raise RunError(f"the teacher's answers in {path} cannot be read ({error}); delete the file and resume") from error
+            raise RunError(
+                f"the teacher's answers in {path} cannot be read ({error}); delete the file and resume"
+            ) from error
         if answers.base_digest != base_digest:
             raise RunError(
                 f"the teacher's answers in {path} are another base model's (digest {answers.base_digest[:12]}, "

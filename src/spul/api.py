@@ -1,0 +1,245 @@
+"""The public functions: one for each thing that is done with a run."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import torch
+
+from spul.config import RunConfig
+from spul.data.loading import load_splits
+from spul.data.templates import Template
+from spul.errors import ConfigError, RunError, SpulError
+from spul.evaluation import evaluate_run
+from spul.models.adapter import check_base, load_adapter, save_adapter
+from spul.models.identity import BaseIdentity, base_identity
+from spul.models.loading import LoadedBase, context_length, load_base
+from spul.models.lora import add_lora, merge_lora
+from spul.models.prompted import PromptedModel
+from spul.prompts import FixedPrompt, build_prompt
+from spul.reports import write_report
+from spul.runs import Run
+from spul.tasks import Task, build_task
+from spul.training.train import train
+from spul.types import Splits
+
+__all__ = ["evaluate", "finetune", "load_model", "report", "unlearn"]
+
+logger = logging.getLogger(__name__)
+
+
+class _Setting(NamedTuple):
+    """What a run stands on."""
+
+    base: LoadedBase
+    identity: BaseIdentity
+    splits: Splits
+    task: Task
+
+
+def unlearn(config: RunConfig, resume: str | Path | None = None) -> Run:
+    """Learn a soft prompt that suppresses the forget set, and keep it in a run directory.
+
+    Args:
+        config: what to do; with ``trainable: prompt``.
+        resume: a run of the same configuration that was stopped; it goes on from its newest checkpoint.
+
+    Returns:
+        The complete run, with its adapter.
+
+    Raises:
+        SpulError: settings, data or model that do not do; a started run is then marked as failed.
+    """
+    if config.trainable != "prompt":
+        raise ConfigError(
+            f"expected `trainable: prompt`, got {config.trainable!r}: methods that train weights run with `spul finetune`"
+        )
+    setting = _set_up(config)
+    model = PromptedModel(setting.base.model, setting.base.tokenizer)
+    init = model.prompt_init(config.prompt.init_text)
+    encoder = build_prompt(config.prompt, init, config.seed).to(model.device)
+    model = PromptedModel(setting.base.model, setting.base.tokenizer, encoder)
+    run = _open_or_create(config, "unlearn", setting, resume)
+
+    def keep() -> Path:
+        with torch.no_grad():
+            values = encoder()
+        save_adapter(
+            run.adapter_dir,
+            values,
+            level=encoder.level,
+            base=setting.identity,
+            info={"task": config.task.name, "generic_answers": list(setting.task.answers.generic)},
+        )
+        return run.adapter_dir / "adapter_model.safetensors"
+
+    return _train(run, model, setting, keep, resume=resume is not None)
+
+
+def finetune(config: RunConfig, resume: str | Path | None = None) -> Run:
+    """Train weights (all, or LoRA merged at the end) and keep an ordinary checkpoint in ``model/`` of a run directory.
+
+    With ``method: finetune`` that is the base model, trained on forget ∪ retain; with ``method: retrain`` the retrained
+    model, trained on retain alone from the same start by the same recipe.
+
+    Raises:
+        SpulError: settings, data or model that do not do; a started run is then marked as failed.
+    """
+    if config.trainable == "prompt":
+        raise ConfigError(
+            "expected `trainable: all` or `lora`, got 'prompt': soft prompts are learned with `spul unlearn`"
+        )
+    setting = _set_up(config)
+    base = setting.base.model
+    torch.manual_seed(config.seed)
+    adapted = add_lora(base, config.lora) if config.trainable == "lora" else None
+    run = _open_or_create(config, "finetune", setting, resume)
+
+    def keep() -> Path:
+        whole = base if adapted is None else merge_lora(adapted)
+        whole.save_pretrained(run.model_dir)
+        setting.base.tokenizer.save_pretrained(run.model_dir)
+        return run.model_dir
+
+    return _train(run, PromptedModel(base, setting.base.tokenizer), setting, keep, resume=resume is not None)
+
+
+def load_model(run: Run | str | Path) -> PromptedModel:
+    """Return the run's model: the base behind its soft prompt, or the fine-tuned checkpoint.
+
+    Raises:
+        AdapterError: the base model is not the one that the prompt was learned on.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    if run.manifest.kind == "finetune":
+        base = load_base(run.config.model, str(run.model_dir))
+        return PromptedModel(base.model, base.tokenizer)
+    base = load_base(run.config.model)
+    adapter = load_adapter(run.adapter_dir)
+    check_base(adapter, base_identity(base.model, run.config.model.path))
+    encoder = FixedPrompt(adapter.values, adapter.level).to(base.model.device)
+    return PromptedModel(base.model, base.tokenizer, encoder)
+
+
+def evaluate(run: Run | str | Path) -> Run:
+    """Score the run's model on the four splits, with base, retrained and pre-trained models beside it.
+
+    Writes samples and metrics into the run.
+
+    Raises:
+        SpulError: the run, its data or a model does not load, or the data is not what the run was trained on.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    config = run.config
+    with run.lock():
+        splits = load_splits(config.data, seed=config.seed, fields=Template.parse(config.task.template).fields)
+        _check_data(run, splits)
+        model = load_model(run)
+        task = _task(config, model, splits)
+        run.unseal("eval", "metrics.json", "report.html")
+        models = {"unlearned": model}
+        for name, path in (("retrained", config.model.retrained), ("pretrained", config.model.pretrained)):
+            if path is not None:
+                other = load_base(config.model, path)
+                models[name] = PromptedModel(other.model, other.tokenizer)
+        evaluate_run(run, models, task, splits)
+        run.seal()
+    return run
+
+
+def report(runs: Sequence[Run | str | Path], output: str | Path | None = None) -> Path:
+    """Write one self-contained HTML page over evaluated runs and return its path.
+
+    Without ``output`` a single run's report goes into its directory.
+
+    Raises:
+        RunError: a run was not evaluated.
+    """
+    opened = [run if isinstance(run, Run) else Run.open(run) for run in runs]
+    if output is None and len(opened) != 1:
+        raise ConfigError(f"a report over {len(opened)} runs needs an output path")
+    if output is not None:
+        return write_report(opened, Path(output))
+    run = opened[0]
+    with run.lock():
+        run.unseal("report.html")
+        path = write_report(opened, run.path / "report.html")
+        run.seal()
+    return path
+
+
+def _set_up(config: RunConfig) -> _Setting:
+    splits = load_splits(config.data, seed=config.seed, fields=Template.parse(config.task.template).fields)
+    base = load_base(config.model)
+    identity = base_identity(base.model, config.model.path)
+    model = PromptedModel(base.model, base.tokenizer)
+    return _Setting(base, identity, splits, _task(config, model, splits))
+
+
+def _task(config: RunConfig, model: PromptedModel, splits: Splits) -> Task:
+    context = config.task.max_length or context_length(model.base)
+    virtual = config.prompt.num_virtual_tokens if config.trainable == "prompt" else 0
+    if virtual >= context:
+        raise ConfigError(
+            f"{virtual} virtual tokens leave no room for text in a context of {context} tokens; lower "
+            "prompt.num_virtual_tokens"
+        )
+    answers = {example.answer for example in (*splits.train_forget, *splits.train_retain)}
+    return build_task(config.task, model.tokenizer, max_length=context - virtual, labels=sorted(answers))
+
+
+def _open_or_create(
+    config: RunConfig, kind: Literal["unlearn", "finetune"], setting: _Setting, resume: str | Path | None
+) -> Run:
+    digests = setting.splits.digests()
+    if resume is None:
+        return Run.create(config, kind, base_digest=setting.identity.digest, split_digests=digests)
+    run = Run.open(resume, incomplete=True)
+    if run.status == "complete":
+        raise RunError(f"run {run.path} is complete; there is nothing to resume")
+    if run.config != config or run.manifest.kind != kind:
+        raise RunError(
+            f"run {run.path} has another configuration than the one given; resume it with its own config.yaml"
+        )
+    if run.manifest.base_digest != setting.identity.digest:
+        raise RunError(f"the base model of run {run.path} has changed since it was started; start a new run")
+    _check_data(run, setting.splits)
+    return run
+
+
+def _check_data(run: Run, splits: Splits) -> None:
+    found = splits.digests()
+    recorded = run.manifest.split_digests
+    changed = sorted(name for name in found.keys() | recorded.keys() if found.get(name) != recorded.get(name))
+    if changed:
+        raise RunError(
+            f"the data of run {run.path} has changed since it was started ({', '.join(changed)}); restore it, or start "
+            "a new run"
+        )
+
+
+def _train(run: Run, model: PromptedModel, setting: _Setting, keep: Callable[[], Path], *, resume: bool) -> Run:
+    """Train, keep the artefact, drop the checkpoints and seal the run; say in the manifest if that fails."""
+    with run.lock():
+        run.record(status="started", reason=None)
+        try:
+            train(run, model, setting.task, setting.splits, base_digest=setting.identity.digest, resume=resume)
+            artefact = keep()
+        except SpulError as error:
+            run.record(status="failed", reason=str(error))
+            raise
+        shutil.rmtree(run.checkpoints_dir, ignore_errors=True)
+        finished = datetime.now(UTC).isoformat(timespec="seconds")
+        cost = {**run.manifest.cost, "artefact_bytes": _size(artefact)}
+        run.seal(status="complete", finished=finished, cost=cost)
+    return run
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)

@@ -1,0 +1,101 @@
+"""One step's loss: L = L_f + α·L_r + β·L_kl, each term the mean over its own examples of the whole step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from spul.data.batches import Batch
+from spul.losses.kl import mean_kl
+from spul.losses.nll import mean_nll
+from spul.models.prompted import PromptedModel
+from spul.models.teacher import TeacherAnswers
+from spul.objectives import ForgetObjective
+from spul.types import ForwardPass
+
+__all__ = ["LossTerms", "MicroBatch", "Objective", "loss_terms"]
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """Rows of one forward pass, and how many forget and retain rows the whole optimiser step has.
+
+    The totals make gradient accumulation exact: 8 passes of 1 row give the gradient of 1 pass of 8 rows.
+    """
+
+    batch: Batch
+    step_forget: int
+    step_retain: int
+
+    def to(self, device: torch.device) -> MicroBatch:
+        """Return this with its tensors on ``device``."""
+        return replace(self, batch=self.batch.to(device))
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised: the forget objective, and the weights of the retain terms."""
+
+    forget: ForgetObjective | None
+    alpha: float
+    beta: float
+
+
+class LossTerms(NamedTuple):
+    """The terms of one pass, in nats, scaled to their share of the step; they add up over the step's passes."""
+
+    forget: Float[Tensor, ""]
+    retain: Float[Tensor, ""]
+    kl: Float[Tensor, ""]
+
+
+def loss_terms(
+    model: PromptedModel, micro: MicroBatch, objective: Objective, teacher: TeacherAnswers | None
+) -> LossTerms:
+    """Run one forward pass over forget and retain rows together and return its terms.
+
+    Bhaila et al. 2025, eq. 1–4. A term whose weight is zero is not computed; one without examples is zero.
+
+    Raises:
+        ValueError: the KL term is asked for without the teacher's answers (a programming error).
+    """
+    batch = micro.batch
+    logits = model(batch).logits
+    zero = logits.new_zeros((), dtype=torch.float32)
+    forget = retain = kl = zero
+    if objective.forget is not None and micro.step_forget:
+        part = _select(batch, logits, batch.is_forget)
+        forget = objective.forget.loss(part) * (part.num_rows / micro.step_forget)
+    if micro.step_retain and (objective.alpha or objective.beta):
+        part = _select(batch, logits, ~batch.is_forget)
+        share = part.num_rows / micro.step_retain
+        if objective.alpha:
+            retain = mean_nll(part.logits, part.labels, part.rows, part.num_rows) * share
+        if objective.beta:
+            if teacher is None:
+                raise ValueError("beta > 0 needs the teacher's answers")
+            kl = _kl_to_teacher(model, batch, part, teacher) * share
+    return LossTerms(forget, retain, kl)
+
+
+def _kl_to_teacher(model: PromptedModel, batch: Batch, part: ForwardPass, teacher: TeacherAnswers) -> Float[Tensor, ""]:
+    if part.num_rows == 0:
+        return mean_kl(part.logits, part.logits, part.rows, 0)
+    kept = batch.select(~batch.is_forget)
+    return mean_kl(teacher.logits(model, kept), part.logits, part.rows, part.num_rows)
+
+
+def _select(batch: Batch, logits: Float[Tensor, "N V"], keep: Bool[Tensor, " B"]) -> ForwardPass:
+    """Return the answer tokens of the rows in ``keep``, their rows numbered from 0."""
+    tokens = keep[batch.rows]
+    renumbered = keep.long().cumsum(dim=0) - 1
+    return ForwardPass(
+        logits=logits[tokens],
+        labels=batch.labels[tokens],
+        rows=renumbered[batch.rows[tokens]],
+        num_rows=int(keep.sum()),
+    )

@@ -1,0 +1,194 @@
+"""Training a run from its first step or from where it stopped."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from transformers import TrainerCallback
+
+from spul.config import RunConfig
+from spul.errors import ConfigError
+from spul.models.head import head_of
+from spul.models.prompted import PromptedModel
+from spul.models.teacher import TeacherAnswers, compute_teacher
+from spul.runs import Run
+from spul.tasks import Task
+from spul.training.arguments import resolve_precision, training_arguments
+from spul.training.callbacks import CheckpointMarker, ProgressBar, TrainLog
+from spul.training.checkpoints import latest_checkpoint
+from spul.training.generic import with_generic_answers
+from spul.training.plan import TrainingPlan
+from spul.training.step import Objective, loss_terms
+from spul.training.threads import choose_threads
+from spul.training.trainer import SpulTrainer
+from spul.training.validation import Validation, validate
+from spul.types import Query, Splits
+
+__all__ = ["train"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PosedRows:
+    """The rows of a run as token ids; forget rows have the objective's target for an answer."""
+
+    forget: list[Query]
+    retain: list[Query]
+    validation_forget: list[Query]
+    validation_retain: list[Query]
+
+
+def train(run: Run, model: PromptedModel, task: Task, splits: Splits, *, base_digest: str, resume: bool) -> None:
+    """Train what ``model`` has to train, and leave it in the state that is to be kept.
+
+    Writes ``train.jsonl`` and ``checkpoints/``, and the run's cost into its manifest.
+
+    Args:
+        run: an open run directory, locked by the caller.
+        model: its trained parameters require gradients, all others do not.
+        task: poses the examples.
+        splits: the data.
+        base_digest: binds the teacher's answers to the base model.
+        resume: go on from the newest whole checkpoint, or from the start if there is none.
+
+    Raises:
+        ConfigError: settings that do not go together.
+        RunError: the loss is not finite, or a checkpoint does not read.
+    """
+    config = run.config
+    rows = _pose(config, task, splits)
+    plan = TrainingPlan(rows.forget, rows.retain, config.train, seed=config.seed, pad_id=model.pad_id)
+    objective = Objective(config.objective, config.retain.alpha, config.retain.beta)
+    teacher = _teacher(run, model, rows.retain, base_digest) if config.retain.beta else None
+    threads = _threads(run, model, plan, objective, teacher, resume=resume)
+    validator = _validator(config, model, task, rows)
+    checkpoint = latest_checkpoint(run.checkpoints_dir) if resume else None
+    run.truncate_train_log(int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
+    arguments = training_arguments(
+        config.train,
+        run.checkpoints_dir,
+        num_steps=plan.num_steps,
+        passes_per_step=plan.passes_per_step,
+        seed=config.seed,
+        device=model.device,
+    )
+    bar = ProgressBar(config.method)
+    callbacks: list[TrainerCallback] = [TrainLog(run.path / "train.jsonl"), CheckpointMarker(), bar]
+    trainer = SpulTrainer(model, arguments, plan, objective, teacher, config.train, validator, callbacks=callbacks)
+    if trainer.args.world_size > 1:
+        raise ConfigError("training on several processes is not supported yet; start one process")
+    trainer.restore_validations(run.train_log())
+    if not trainer.is_out_of_patience:
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        finally:
+            bar.close()
+    if validator is not None:
+        trainer.load_best()
+    _record(run, model, plan, threads, trainer)
+
+
+def _pose(config: RunConfig, task: Task, splits: Splits) -> PosedRows:
+    objective = config.objective
+    forget: list[Query] = []
+    if objective is not None:
+        forget = task.pose_all(splits.train_forget)
+        if objective.target == "generic":
+            forget = with_generic_answers(task, forget, config.seed)
+    return PosedRows(
+        forget,
+        task.pose_all(splits.train_retain),
+        task.pose_all(splits.validation_forget),
+        task.pose_all(splits.validation_retain),
+    )
+
+
+def _teacher(run: Run, model: PromptedModel, retain: list[Query], base_digest: str) -> TeacherAnswers:
+    path = run.checkpoints_dir / "teacher.safetensors"
+    if path.exists():
+        teacher = TeacherAnswers.load(path, base_digest)
+    else:
+        logger.info("computing the base model's answers on %d retain rows", len(retain))
+        teacher = compute_teacher(model, retain, base_digest, batch_size=run.config.evaluation.batch_size)
+        teacher.save(path)
+    head_is_trained = any(parameter.requires_grad for parameter in head_of(model.base).parameters())
+    return teacher.with_head_of(model) if head_is_trained else teacher
+
+
+def _threads(
+    run: Run,
+    model: PromptedModel,
+    plan: TrainingPlan,
+    objective: Objective,
+    teacher: TeacherAnswers | None,
+    *,
+    resume: bool,
+) -> int:
+    if model.device.type != "cpu":
+        return torch.get_num_threads()
+    recorded = run.manifest.facts.get("num_threads")
+    if resume and isinstance(recorded, int):
+        # Sums in another order differ in the last bit, so a resumed run keeps the number it began with.
+        torch.set_num_threads(recorded)
+        return recorded
+
+    def one_pass() -> None:
+        terms = loss_terms(model, plan[0], objective, teacher)
+        sum(terms).backward()  # type: ignore[union-attr]
+        model.zero_grad(set_to_none=True)
+
+    chosen = choose_threads(run.config.train, one_pass)
+    logger.info("training with %d CPU thread(s)", chosen)
+    run.record(facts={**run.manifest.facts, "num_threads": chosen})
+    return chosen
+
+
+def _validator(config: RunConfig, model: PromptedModel, task: Task, rows: PosedRows) -> Callable[[], Validation] | None:
+    if config.train.keep == "last":
+        return None
+    if not rows.validation_forget or not rows.validation_retain:
+        raise ConfigError(
+            "train.keep=best chooses on validation parts of forget and retain, but at least one is empty: raise "
+            "data.validation_share (the forget set may be too small for it), or set train.keep=last"
+        )
+    batch_size = config.evaluation.batch_size
+
+    def run_validation() -> Validation:
+        return validate(model, task, rows.validation_forget, rows.validation_retain, batch_size=batch_size)
+
+    return run_validation
+
+
+def _record(run: Run, model: PromptedModel, plan: TrainingPlan, threads: int, trainer: SpulTrainer) -> None:
+    log = run.train_log()
+    steps = [row for row in log if "loss" in row]
+    cuda = model.device.type == "cuda"
+    peak = torch.cuda.max_memory_allocated() if cuda else _peak_resident_bytes()
+    run.record(
+        cost={
+            **run.manifest.cost,
+            "seconds": sum(row["seconds"] for row in log),
+            "steps": len(steps),
+            "steps_per_epoch": plan.steps_per_epoch,
+            "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+            "peak_memory_bytes": peak,
+            "device": str(model.device),
+        },
+        facts={
+            **run.manifest.facts,
+            "num_threads": threads,
+            "precision": resolve_precision(run.config.train, model.device),
+            "kept_step": trainer.best_step if trainer.validator is not None else len(steps),
+        },
+    )
+
+
+def _peak_resident_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
