@@ -41,7 +41,12 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class RetainSettings(Settings):
-    """Weights of the retain terms: L = L_f + alpha·L_r + beta·L_kl (Bhaila et al. 2025)."""
+    """Weights of the retain terms: L = L_f + alpha·L_r + beta·L_kl (Bhaila et al. 2025).
+
+    Attributes:
+        alpha: weight of the cross-entropy to the true answer on retain rows.
+        beta: weight of the KL divergence from the unprompted base model on retain rows.
+    """
 
     alpha: Annotated[float, Field(ge=0)] = 1.0
     beta: Annotated[float, Field(ge=0)] = 0.5
@@ -62,6 +67,9 @@ class TrainSettings(Settings):
         warmup_ratio: share of the steps in which the learning rate rises linearly.
         schedule: shape after warm-up.
         min_lr_ratio: the cosine ends at that share of the peak.
+        weight_decay: of AdamW.
+        max_grad_norm: gradients are clipped to that norm.
+        adam_beta1, adam_beta2: decay rates of AdamW's two averages.
         precision: ``auto`` is bf16 where an accelerator has it, else fp32.
         eval_steps: steps between validations; a tenth of the run if missing.
         save_steps: steps between checkpoints; ``eval_steps`` if missing.
@@ -120,7 +128,24 @@ class EvalSettings(Settings):
 
 
 class RunConfig(Settings):
-    """Everything that decides what a run does; the same file rerun gives the same run."""
+    """Everything that decides what a run does; the same file rerun gives the same run.
+
+    Attributes:
+        method: registered recipe; it sets the defaults of much below.
+        model: the base model.
+        data: where the examples come from.
+        task: how they are posed and answered.
+        trainable: a soft prompt in front of a frozen model, LoRA matrices (merged at the end), or all weights.
+        prompt: the soft prompt.
+        lora: the LoRA matrices.
+        objective: registered forget objective, by name or with its settings; none leaves the forget set out.
+        retain: weights of the retain terms.
+        train: how training goes.
+        evaluation: how models are evaluated.
+        seed: of everything random: splits, generic answers, initial prompt, order of the rows, intervals.
+        output_dir: directory in which run directories are made.
+        name: part of the run directory's name; the method's where missing.
+    """
 
     method: str = "spul"
     model: ModelSettings

@@ -36,7 +36,14 @@ class ModelSettings(Settings):
 
 
 class LoraSettings(Settings):
-    """Low-rank adapters for fine-tuning; defaults are the paper's QLoRA stage."""
+    """Low-rank adapters for fine-tuning; defaults are the paper's QLoRA stage.
+
+    Attributes:
+        r: rank of the matrices.
+        alpha: scale; the update is multiplied by ``alpha / r``.
+        dropout: share of the inputs that training drops.
+        target_modules: names of the linear layers that get matrices.
+    """
 
     r: Annotated[int, Field(ge=1)] = 16
     alpha: Annotated[float, Field(gt=0)] = 64
