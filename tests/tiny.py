@@ -41,13 +41,14 @@ from transformers import (
 __all__ = ["ARCHITECTURES", "WORDS", "tiny_model", "tiny_tokenizer"]
 
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
-WORDS = tuple(
-    """the a of and to in was is he she it they we you i not very so but film book song play story actor actress
+_TEXT = """
+    the a of and to in was is he she it they we you i not very so but film book song play story actor actress
     director scene plot music dull bright sharp weak fine bad good great awful lovely boring funny sad long short warm
     cold old new first last positive negative neutral unknown what which who sentiment text answer question given :
     . , ? ! person city river mountain house garden train ship doctor teacher singer writer anna boris clara david emma
-    felix greta henry""".split()
-)
+    felix greta henry
+"""
+WORDS = tuple(_TEXT.split())
 VOCAB_SIZE = 100
 HIDDEN_SIZE = 32
 CONTEXT = 128

@@ -1,0 +1,28 @@
+"""What every test stands on: shapes are checked, one thread, the same random numbers in every order of tests."""
+
+from __future__ import annotations
+
+import os
+import random
+
+# Before torch and tokenizers are imported; processes that tests start inherit it.
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1")
+
+import jaxtyping
+import numpy as np
+import pytest
+
+from tests import shapes
+
+# Before anything of spul is imported.
+jaxtyping.install_import_hook("spul", f"{shapes.__name__}.check_shapes")
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Give every test the same global random state, whichever ran before."""
+    import torch
+
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
