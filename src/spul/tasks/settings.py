@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from spul.data.templates import Template
+from spul.errors import ConfigError, unknown_name
 from spul.settings import Settings
 
 __all__ = ["PAPER_SENTIMENT_TEMPLATE", "TaskSettings"]
@@ -26,7 +28,7 @@ class TaskSettings(Settings):
         generic_answers: answers outside the labels that the forget set is given instead of the truth (paper:
             ``neutral`` and ``unknown``).
         max_length: most tokens of virtual tokens, prompt and answer together; the model's context where missing.
-        truncate_field: which field is cut where an input is too long; the template's first where missing.
+        truncate_field: which field is cut (from its end) where an input is too long; the template's first where missing.
     """
 
     name: str = "classification"
@@ -42,6 +44,16 @@ class TaskSettings(Settings):
         if len(set(value)) != len(value) or any(not v.strip() for v in value):
             raise ValueError(f"expected distinct, non-empty answers, got {list(value)}")
         return value
+
+    @model_validator(mode="after")
+    def _usable_template(self) -> TaskSettings:
+        try:
+            fields = Template.parse(self.template).fields
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        if self.truncate_field is not None and self.truncate_field not in fields:
+            raise ValueError(f"truncate_field: {unknown_name('field', self.truncate_field, fields)}")
+        return self
 
     @model_validator(mode="after")
     def _disjoint(self) -> TaskSettings:

@@ -1,0 +1,202 @@
+"""Posing: an example becomes token ids, cut to the context; the text is cut, never the template or the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from spul.data.templates import Template
+from spul.errors import ConfigError, DataError, unknown_name
+from spul.types import Example, Query
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+__all__ = ["Poser", "encode_prompts"]
+
+Ids = tuple[int, ...]
+
+CHUNK = 4096
+"""Prompts that are tokenised in one call; bounds the memory that the tokenizer's records take."""
+
+TAIL = 16
+"""Tokens at a prompt's end that decide how the text after it is tokenised. Merges reach over a word or two at most."""
+
+
+def encode_prompts(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[Ids]:
+    """Return the ids of texts that a model is to continue.
+
+    Special tokens that the tokenizer puts in front (BOS) stay; those that it puts behind (EOS, SEP) are left out, since
+    nothing follows an end.
+    """
+    if not texts:
+        return []
+    mask = tokenizer(texts[0], return_special_tokens_mask=True, verbose=False)["special_tokens_mask"]
+    closing = _trailing_ones(mask)
+    rows: list[Ids] = []
+    for start in range(0, len(texts), CHUNK):
+        encoded = tokenizer(list(texts[start : start + CHUNK]), return_attention_mask=False, verbose=False)
+        rows += [tuple(ids[: len(ids) - closing]) for ids in encoded["input_ids"]]
+    return rows
+
+
+class Poser:
+    """Turns examples into queries.
+
+    The ids of an answer are those that the tokenizer gives it behind the prompt, so that a generated answer and a
+    posed one agree. Where prompt and answer are merged over their border, the answer is tokenised alone.
+
+    Args:
+        tokenizer: a fast tokenizer; it is not changed.
+        template: the text around an example.
+        max_length: most tokens of prompt and answer together; virtual tokens have been taken off already.
+        truncate_field: field that is cut from its end where an input is too long; the template's first if missing.
+
+    Raises:
+        ConfigError: the template has no field ``truncate_field``.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        template: Template,
+        max_length: int,
+        truncate_field: str | None = None,
+    ) -> None:
+        if truncate_field is not None and truncate_field not in template.fields:
+            raise ConfigError(f"truncate_field: {unknown_name('field', truncate_field, template.fields)}")
+        self.tokenizer = tokenizer
+        self.template = template
+        self.max_length = max_length
+        self.truncate_field = truncate_field or template.fields[0]
+        self._known_ids: dict[tuple[Ids, tuple[str, ...]], Mapping[str, Ids]] = {}
+
+    def pose(self, example: Example, answers: Sequence[str] = ()) -> Query:
+        """Pose one example; see :meth:`pose_all`."""
+        return self.pose_all([example], answers)[0]
+
+    def pose_all(self, examples: Sequence[Example], answers: Sequence[str] = ()) -> list[Query]:
+        """Pose examples.
+
+        Args:
+            examples: what to pose.
+            answers: every answer that may be asked for in place of the true one; room is left for the longest.
+
+        Raises:
+            DataError: a field is missing; a prompt or an answer has no token; an answer holds an unknown token, or two
+                answers are the same tokens; or an input does not fit even with its text cut away.
+        """
+        options = tuple(answers)
+        prompts = [self._rendered(example) for example in examples]
+        return [
+            self._query(example, options, prompt, ids)
+            for example, prompt, ids in zip(examples, prompts, encode_prompts(self.tokenizer, prompts), strict=True)
+        ]
+
+    def _rendered(self, example: Example) -> str:
+        try:
+            return self.template.render_prompt(example.fields)
+        except DataError as error:
+            raise DataError(f"example {example.id}: {error}") from error
+
+    def _query(self, example: Example, options: tuple[str, ...], prompt: str, prompt_ids: Ids) -> Query:
+        answers = self._answers(example, options, prompt, prompt_ids)
+        if len(prompt_ids) + answers.longest > self.max_length:
+            cut = self._cut(example, options, prompt)
+            return self._finished(example, cut.prompt_ids, cut.answers, truncated=True)
+        return self._finished(example, prompt_ids, answers, truncated=False)
+
+    def _finished(self, example: Example, prompt_ids: Ids, answers: _Answers, *, truncated: bool) -> Query:
+        return Query(example.id, prompt_ids, answers.truth, example.answer, answers.candidates, truncated)
+
+    def _cut(self, example: Example, options: tuple[str, ...], prompt: str) -> _Cut:
+        """Cut the text by as many of its last tokens as do not fit; again, where that leaves other tokens behind."""
+        fields = dict(example.fields)
+        while True:
+            encoded = self.tokenizer(
+                prompt, return_offsets_mapping=True, return_special_tokens_mask=True, verbose=False
+            )
+            mask = encoded["special_tokens_mask"]
+            prompt_ids = tuple(encoded["input_ids"][: len(mask) - _trailing_ones(mask)])
+            answers = self._answers(example, options, prompt, prompt_ids)
+            excess = len(prompt_ids) + answers.longest - self.max_length
+            if excess <= 0:
+                return _Cut(prompt_ids, answers)
+            start = self.template.start_of(self.truncate_field, fields)
+            text = fields[self.truncate_field]
+            inside = [
+                first - start
+                for (first, _), special in zip(encoded["offset_mapping"], mask, strict=True)
+                if not special and start <= first < start + len(text)
+            ]
+            kept = text[: inside[-excess]].rstrip() if excess < len(inside) else ""
+            if not kept:
+                raise DataError(
+                    f"example {example.id}: template and answer leave no room for any of {self.truncate_field!r} "
+                    f"within {self.max_length} tokens ({len(prompt_ids)} of prompt, {answers.longest} of answer). "
+                    "Raise task.max_length, shorten the template or use fewer virtual tokens."
+                )
+            fields[self.truncate_field] = kept
+            prompt = self.template.render_prompt(fields)
+
+    def _answers(self, example: Example, options: tuple[str, ...], prompt: str, prompt_ids: Ids) -> _Answers:
+        if not prompt_ids:
+            raise DataError(f"example {example.id}: the prompt {prompt!r} has no token, so nothing predicts the answer")
+        candidates = self._ids_of(options, prompt, prompt_ids)
+        if example.answer in candidates:
+            return _Answers(candidates[example.answer], candidates)
+        return _Answers(self._ids_of((example.answer,), prompt, prompt_ids)[example.answer], candidates)
+
+    def _ids_of(self, texts: tuple[str, ...], prompt: str, prompt_ids: Ids) -> Mapping[str, Ids]:
+        """Return each answer's ids behind the prompt; looked up where a prompt with the same end was seen before."""
+        key = (prompt_ids[-TAIL:], texts)
+        if key not in self._known_ids:
+            ids = {text: self._ids_after(text, prompt, prompt_ids) for text in texts}
+            self._check(ids)
+            self._known_ids[key] = ids
+        return self._known_ids[key]
+
+    def _ids_after(self, answer: str, prompt: str, prompt_ids: Ids) -> Ids:
+        continuation = f"{self.template.separator}{answer}"
+        whole = encode_prompts(self.tokenizer, [prompt + continuation])[0]
+        if whole[: len(prompt_ids)] == prompt_ids:
+            return whole[len(prompt_ids) :]
+        return tuple(self.tokenizer(continuation, add_special_tokens=False, verbose=False)["input_ids"])
+
+    def _check(self, answers: Mapping[str, Ids]) -> None:
+        by_ids: dict[Ids, str] = {}
+        for text, ids in answers.items():
+            if not ids:
+                raise DataError(f"answer {text!r} has no token in this tokenizer; expected at least one")
+            if self.tokenizer.unk_token_id in ids:
+                pieces = self.tokenizer.convert_ids_to_tokens(list(ids))
+                raise DataError(
+                    f"answer {text!r} cannot be written in this tokenizer: {pieces} holds its unknown token. Choose "
+                    "another word (task.labels, task.generic_answers, data.label_names)."
+                )
+            if ids in by_ids:
+                raise DataError(f"answers {by_ids[ids]!r} and {text!r} are the same tokens {ids}; choose other words")
+            by_ids[ids] = text
+
+
+class _Answers(NamedTuple):
+    truth: Ids
+    candidates: Mapping[str, Ids]
+
+    @property
+    def longest(self) -> int:
+        return max(map(len, (self.truth, *self.candidates.values())))
+
+
+class _Cut(NamedTuple):
+    prompt_ids: Ids
+    answers: _Answers
+
+
+def _trailing_ones(mask: Sequence[int]) -> int:
+    count = 0
+    for flag in reversed(mask):
+        if not flag:
+            break
+        count += 1
+    return count

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from spul.registry import Registry
+from spul.tasks.settings import TaskSettings
+from spul.types import AnswerScores, AnswerSpace, Example, Query, Sample
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+__all__ = ["TASKS", "Task", "build_task"]
+
+Ids = tuple[int, ...]
+
+
+class Task(ABC):
+    """Poses examples to a model and reads its answers.
+
+    Attributes:
+        name: the registered name.
+        answers: the labels, and the generic answers outside them.
+    """
+
+    name: ClassVar[str]
+    answers: AnswerSpace
+
+    @classmethod
+    @abstractmethod
+    def build(
+        cls, settings: TaskSettings, tokenizer: PreTrainedTokenizerFast, *, max_length: int, labels: Sequence[str]
+    ) -> Self:
+        """Build the task; see :func:`build_task`."""
+
+    def pose(self, example: Example) -> Query:
+        """Return the example as token ids, with the true answer."""
+        return self.pose_all([example])[0]
+
+    @abstractmethod
+    def pose_all(self, examples: Sequence[Example]) -> list[Query]:
+        """Return the examples as token ids, with their true answers.
+
+        Raises:
+            DataError: an answer is none of this task's, or an example cannot be posed.
+        """
+
+    @abstractmethod
+    def with_answer(self, query: Query, text: str) -> Query:
+        """Return the query with another answer to be predicted.
+
+        Raises:
+            DataError: the text is none of the task's answers.
+        """
+
+    @abstractmethod
+    def scored_answers(self, query: Query) -> dict[str, Ids]:
+        """Return the answers whose scores :meth:`read` needs, by their text; the true one is among them."""
+
+    @abstractmethod
+    def read(self, query: Query, scores: Mapping[str, AnswerScores], decode: Callable[[Sequence[int]], str]) -> Sample:
+        """Read a model's answer from its scores of :meth:`scored_answers`.
+
+        Args:
+            query: what was asked, with its true answer.
+            scores: teacher-forced scores, by the answers' texts.
+            decode: turns token ids into text.
+        """
+
+
+TASKS: Registry[type[Task]] = Registry("task", "spul.tasks")
+
+
+def build_task(
+    settings: TaskSettings, tokenizer: PreTrainedTokenizerFast, *, max_length: int, labels: Sequence[str]
+) -> Task:
+    """Build the task that the settings name.
+
+    Args:
+        settings: the task's settings; their ``max_length`` is for the caller, who knows the model's context.
+        tokenizer: of the base model.
+        max_length: most tokens of prompt and answer together; virtual tokens have been taken off already.
+        labels: answers in the training data, repetitions allowed.
+
+    Raises:
+        ConfigError: the task is unknown, or its template is not usable.
+        DataError: the answers in the data do not fit the settings.
+    """
+    return TASKS.get(settings.name).build(settings, tokenizer, max_length=max_length, labels=labels)
