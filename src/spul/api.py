@@ -57,7 +57,7 @@ def unlearn(config: RunConfig, resume: str | Path | None = None) -> Run:
     """
     if config.trainable != "prompt":
         raise ConfigError(
-            f"expected `trainable: prompt`, got {config.trainable!r}: methods that train weights run with `spul finetune`"
+            f"expected `trainable: prompt`, got {config.trainable!r}: weights are trained with `spul finetune`"
         )
     setting = _set_up(config)
     model = PromptedModel(setting.base.model, setting.base.tokenizer)

@@ -1,9 +1,9 @@
-"""Batched generation under the prompt: left-padded, with the prompt's keys and values computed once."""
+"""Batched generation under the prompt, whose keys and values are computed once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
-from spul.data.batches import left_pad
+from spul.data.batches import pad_right
 from spul.errors import DataError
+from spul.models.cache import expanded_cache
+from spul.models.head import select_positions
 from spul.models.loading import context_length
 
 if TYPE_CHECKING:
@@ -40,36 +42,70 @@ def generate(
                 f"expected a text of 1 to {room} tokens ({model.num_virtual_tokens} virtual and {max_new_tokens} new "
                 f"ones also need room), got {len(ids)}: {text[:60]!r}"
             )
-    input_ids, mask = (tensor.to(model.device) for tensor in left_pad(encoded, model.pad_id))
-    key_values = model.key_values()
-    B, p = len(texts), model.num_virtual_tokens
-    cache = DynamicCache([(k.expand(B, -1, -1, -1), v.expand(B, -1, -1, -1)) for k, v in key_values or ()])
-    mask = F.pad(mask.long(), (p, 0), value=1)
-    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, p:]
+    cache, mask, positions, logits = _read_texts(model, encoded)
     generator = torch.Generator(device=model.device).manual_seed(seed)
     eos = model.tokenizer.eos_token_id
-    done = torch.zeros(B, dtype=torch.bool, device=model.device)
+    done = torch.zeros(len(texts), dtype=torch.bool, device=model.device)
     produced: list[Int[Tensor, " B"]] = []
-    for _ in range(max_new_tokens):
-        logits = model.base(
-            input_ids=input_ids,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits[:, -1]
+    while True:
         chosen = _choose(logits, temperature, top_p, generator)
         if eos is not None:
             done |= chosen == eos
         produced.append(chosen.masked_fill(done, -1))
-        if done.all():
+        if len(produced) == max_new_tokens or done.all():
             break
-        input_ids = chosen.unsqueeze(1)
         mask = F.pad(mask, (0, 1), value=1)
-        positions = positions[:, -1:] + 1
+        logits = model.base(
+            input_ids=chosen.unsqueeze(1),
+            attention_mask=mask,
+            position_ids=positions.unsqueeze(1),
+            past_key_values=cache,
+            use_cache=True,
+        ).logits[:, -1]
+        positions = positions + 1
     columns = torch.stack(produced, dim=1).tolist()
     return [model.decode([token for token in row if token >= 0]) for row in columns]
+
+
+class _Started(NamedTuple):
+    """The state after reading the texts: S cached positions a row, filled from the right."""
+
+    cache: DynamicCache
+    mask: Int[Tensor, "B S"]
+    positions: Int[Tensor, " B"]
+    logits: Float[Tensor, "B V"]
+
+
+def _read_texts(model: PromptedModel, encoded: Sequence[Sequence[int]]) -> _Started:
+    """Run the texts behind the prompt and lay their cache out as ``[pad][prompt][text]``.
+
+    The texts are read padded on the right, ``[prompt][text][pad]``, which needs no mask; then every row of the cache is
+    rotated, so that its padding stands first. Prompt, text and what is generated are contiguous then, which a sliding
+    window counts on: padding in between would push the prompt out of it. Keys carry their positions already.
+    """
+    device = model.device
+    input_ids = pad_right(encoded, model.pad_id).to(device)
+    B, T = input_ids.shape
+    lengths = torch.tensor([len(ids) for ids in encoded], device=device)
+    p = model.num_virtual_tokens
+    cache = expanded_cache(model.key_values(), B)
+    with select_positions(model.base, torch.arange(B, device=device), lengths - 1):
+        logits = model.base(
+            input_ids=input_ids,
+            position_ids=torch.arange(p, p + T, device=device).expand(B, T),
+            past_key_values=cache,
+            use_cache=True,
+        ).logits[0]
+    padding = (T - lengths).unsqueeze(1)
+    slots = torch.arange(p + T, device=device).expand(B, -1)
+    source = (slots - padding) % (p + T)
+    for layer in cache.layers:
+        layer.keys, layer.values = _rotated(layer.keys, source), _rotated(layer.values, source)
+    return _Started(cache, (slots >= padding).long(), p + lengths, logits)
+
+
+def _rotated(states: Float[Tensor, "B H S D"], source: Int[Tensor, "B S"]) -> Float[Tensor, "B H S D"]:
+    return states.gather(2, source[:, None, :, None].expand(-1, states.shape[1], -1, states.shape[3]))
 
 
 def _choose(

@@ -1,4 +1,4 @@
-"""Logits at chosen positions only: the output head is by far the widest matrix, and most positions predict nothing we use."""
+"""Logits at chosen positions only: the output head is the widest matrix, and most positions predict nothing we use."""
 
 from __future__ import annotations
 

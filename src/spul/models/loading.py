@@ -84,7 +84,8 @@ def context_length(model: PreTrainedModel) -> int:
         ModelError: its configuration does not say.
     """
     config = model.config.get_text_config(decoder=True)
-    length = config.to_dict().get("max_position_embeddings")
+    # By attribute, not by key: configurations with other names for it (n_positions) map this one to theirs.
+    length = getattr(config, "max_position_embeddings", None)
     if not isinstance(length, int):
         raise ModelError(f"the configuration of {type(model).__name__} names no context length; set task.max_length")
     return length

@@ -19,15 +19,13 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerFast
 
 from spul.data.batches import Batch
 from spul.errors import ModelError
+from spul.models.cache import KeyValues, expanded_cache
 from spul.models.head import select_positions
 from spul.models.loading import pad_token_id
 from spul.prompts import PromptEncoder, PromptInit
 from spul.types import AnswerScores, Query
 
-__all__ = ["AnswerLogits", "KeyValues", "PromptedModel"]
-
-KeyValues = tuple[tuple[Tensor, Tensor], ...]
-"""Keys and values of every layer, each [1, heads, p, head_dim]."""
+__all__ = ["AnswerLogits", "PromptedModel"]
 
 
 class AnswerLogits(NamedTuple):
@@ -193,8 +191,7 @@ class PromptedModel(nn.Module):
             logits: Tensor = self.base(input_ids=input_ids, use_cache=False).logits
             return logits
         p = key_values[0][0].shape[2]
-        # The cache is changed in place, so it is built anew for every pass; expanding copies nothing.
-        cache = DynamicCache([(k.expand(B, -1, -1, -1), v.expand(B, -1, -1, -1)) for k, v in key_values])
+        cache = expanded_cache(key_values, B)
         positions = torch.arange(p, p + T, device=input_ids.device).expand(B, T)
         logits = self.base(input_ids=input_ids, position_ids=positions, past_key_values=cache, use_cache=True).logits
         return logits
