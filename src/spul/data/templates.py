@@ -99,7 +99,7 @@ def _parse_pieces(text: str) -> list[tuple[str, str | None]]:
                 pending += literal
                 continue
             if spec or conversion or not name.isidentifier():
-                raise ConfigError(f"expected plain placeholders such as {{text}}, got {text!r}")
+                raise ConfigError(f"expected a template with plain placeholders such as {{text}}, got {text!r}")
             pieces.append((pending + literal, name))
             pending = ""
     except ValueError as error:

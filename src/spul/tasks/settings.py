@@ -28,7 +28,7 @@ class TaskSettings(Settings):
         generic_answers: answers outside the labels that the forget set is given instead of the truth (paper:
             ``neutral`` and ``unknown``).
         max_length: most tokens of virtual tokens, prompt and answer together; the model's context where missing.
-        truncate_field: which field is cut (from its end) where an input is too long; the template's first where missing.
+        truncate_field: field that is cut from its end where an input is too long; the template's first where missing.
     """
 
     name: str = "classification"
