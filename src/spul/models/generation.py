@@ -13,7 +13,7 @@ from transformers import DynamicCache
 
 from spul.data.batches import pad_right
 from spul.errors import DataError
-from spul.models.cache import expanded_cache
+from spul.models.cache import expanded_cache, map_cache
 from spul.models.head import select_positions
 from spul.models.loading import context_length
 
@@ -99,8 +99,7 @@ def _read_texts(model: PromptedModel, encoded: Sequence[Sequence[int]]) -> _Star
     padding = (T - lengths).unsqueeze(1)
     slots = torch.arange(p + T, device=device).expand(B, -1)
     source = (slots - padding) % (p + T)
-    for layer in cache.layers:
-        layer.keys, layer.values = _rotated(layer.keys, source), _rotated(layer.values, source)
+    map_cache(cache, lambda states: _rotated(states, source))
     return _Started(cache, (slots >= padding).long(), p + lengths, logits)
 
 

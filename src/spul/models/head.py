@@ -28,7 +28,7 @@ def head_of(base: PreTrainedModel) -> nn.Module:
     Raises:
         ModelError: the model has none, so it is no causal language model.
     """
-    head = base.get_output_embeddings()
+    head: nn.Module | None = base.get_output_embeddings()
     if head is None:
         raise ModelError(f"{type(base).__name__} has no output embeddings; expected a causal language model")
     return head

@@ -58,7 +58,7 @@ def load_base(settings: ModelSettings, path: str | None = None) -> LoadedBase:
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ModelError(f"expected a fast tokenizer at {source!r}, got {type(tokenizer).__name__}; convert it first")
     if settings.quantization == "none":
-        model.to(device)
+        torch.nn.Module.to(model, device)
     return LoadedBase(model.eval(), tokenizer)
 
 

@@ -19,7 +19,7 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerFast
 
 from spul.data.batches import Batch
 from spul.errors import ModelError
-from spul.models.cache import KeyValues, expanded_cache
+from spul.models.cache import KeyValues, expanded_cache, key_values_of
 from spul.models.head import select_positions
 from spul.models.loading import pad_token_id
 from spul.prompts import PromptEncoder, PromptInit
@@ -156,7 +156,7 @@ class PromptedModel(nn.Module):
         embed = self.base.get_input_embeddings()
         with torch.no_grad():
             # Through the module, not its weight: some architectures scale there.
-            rows = embed(torch.arange(embed.weight.shape[0], device=self.device))
+            rows = embed(torch.arange(self.base.config.get_text_config(decoder=True).vocab_size, device=self.device))
         return PromptInit(
             embeddings=rows.float().cpu(),
             text_ids=tuple(ids) if ids is not None else None,
@@ -178,7 +178,7 @@ class PromptedModel(nn.Module):
         cache = DynamicCache()
         # The last hidden states of the prompt predict nothing, so one position is enough for the head.
         self.base(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        return tuple((layer.keys, layer.values) for layer in cache.layers)
+        return key_values_of(cache)
 
     def _forward(
         self,

@@ -46,6 +46,6 @@ class LoraSettings(Settings):
     """
 
     r: Annotated[int, Field(ge=1)] = 16
-    alpha: Annotated[float, Field(gt=0)] = 64
+    alpha: Annotated[int, Field(gt=0)] = 64
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     target_modules: tuple[str, ...] = ("q_proj", "v_proj")

@@ -79,7 +79,7 @@ class TeacherAnswers:
             RunError: the file is unreadable, or was made by another base model.
         """
         try:
-            with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+            with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 answers = cls(file.get_tensor("hidden"), json.loads(metadata["start"]), metadata["base_digest"])
         except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:

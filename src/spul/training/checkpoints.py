@@ -36,7 +36,7 @@ def load_trained(model: nn.Module, path: Path) -> dict[str, float]:
     """
     wanted = {name: p for name, p in model.named_parameters() if p.requires_grad}
     try:
-        with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as file:
             if set(file.keys()) != set(wanted):
                 raise RunError(f"{path} holds other parameters than this run trains; start the run anew")
             for name, parameter in wanted.items():

@@ -50,8 +50,9 @@ class SpulTrainer(Trainer):
         validator: Callable[[], Validation] | None,
         **kwargs: Any,
     ) -> None:
+        self.prompted = model
         self.plan = plan
-        self.objective = objective
+        self.minimised = objective
         self.teacher = teacher
         self.settings = settings
         self.validator = validator
@@ -79,8 +80,8 @@ class SpulTrainer(Trainer):
             RunError: the loss is not finite.
         """
         micro: MicroBatch = inputs["micro"].to(self.args.device)
-        terms = loss_terms(model, micro, self.objective, self.teacher)
-        loss = terms.forget + self.objective.alpha * terms.retain + self.objective.beta * terms.kl
+        terms = loss_terms(model, micro, self.minimised, self.teacher)
+        loss = terms.forget + self.minimised.alpha * terms.retain + self.minimised.beta * terms.kl
         if not torch.isfinite(loss):
             raise RunError(
                 f"the loss is not finite at step {self.state.global_step + 1}; lower train.learning_rate or use a "
@@ -113,7 +114,7 @@ class SpulTrainer(Trainer):
         found = self.validator()
         if found.score > self.best_score:
             self.best_score, self.best_step, self.validations_since_best = found.score, self.state.global_step, 0
-            save_trained(self.model, self._directory / BEST, score=found.score, step=self.best_step)
+            save_trained(self.prompted, self._directory / BEST, score=found.score, step=self.best_step)
         else:
             self.validations_since_best += 1
         if self.is_out_of_patience:
@@ -142,7 +143,7 @@ class SpulTrainer(Trainer):
         Raises:
             RunError: they are missing, or of another step than the log says.
         """
-        facts = load_trained(self.model, self._directory / BEST)
+        facts = load_trained(self.prompted, self._directory / BEST)
         if facts["step"] != self.best_step:
             raise RunError(
                 f"{self._directory / BEST} is of step {facts['step']}, expected {self.best_step}; start anew"
@@ -158,16 +159,16 @@ class SpulTrainer(Trainer):
         return Path(str(self.args.output_dir))
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
-        save_trained(self.model, Path(output_dir or str(self.args.output_dir)) / WEIGHTS)
+        save_trained(self.prompted, Path(output_dir or str(self.args.output_dir)) / WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        load_trained(self.model, Path(resume_from_checkpoint) / WEIGHTS)
+        load_trained(self.prompted, Path(resume_from_checkpoint) / WEIGHTS)
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         settings = self.settings
-        embedding = self.model.base.get_input_embeddings().weight
+        embedding = self.prompted.base.get_input_embeddings().weight
         groups: dict[tuple[float, float], list[Tensor]] = {}
-        for parameter in self.model.parameters():
+        for parameter in self.prompted.parameters():
             if parameter.requires_grad:
                 is_embedding = parameter is embedding and settings.embedding_learning_rate is not None
                 rate = settings.embedding_learning_rate if is_embedding else settings.learning_rate
