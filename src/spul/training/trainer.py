@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-from transformers import IntervalStrategy, Trainer, TrainingArguments
+from transformers import IntervalStrategy, PrinterCallback, Trainer, TrainingArguments
 
 from spul.config import TrainSettings
 from spul.errors import RunError
@@ -64,6 +64,7 @@ class SpulTrainer(Trainer):
             args.eval_strategy = IntervalStrategy.STEPS
         # The Trainer insists on a data set where it is to evaluate; our `evaluate` asks the validator.
         super().__init__(model=model, args=args, train_dataset=plan, eval_dataset=plan, **kwargs)
+        self.remove_callback(PrinterCallback)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Return the plan's passes in order; a resumed run skips those that were done."""
@@ -112,30 +113,23 @@ class SpulTrainer(Trainer):
         """Validate, and keep the parameters if they are the best so far."""
         assert self.validator is not None
         found = self.validator()
-        if found.score > self.best_score:
-            self.best_score, self.best_step, self.validations_since_best = found.score, self.state.global_step, 0
+        if self._is_kept(found.score, self.state.global_step):
             save_trained(self.prompted, self._directory / BEST, score=found.score, step=self.best_step)
-        else:
-            self.validations_since_best += 1
-        if self.is_out_of_patience:
-            self.control.should_training_stop = True
         rows = {
             "validation_score": found.score,
             "validation_forget_generic": found.forget_generic,
             "validation_retain_accuracy": found.retain_accuracy,
         }
         self.log(dict(rows))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, rows)
+        self.control.should_training_stop |= self.is_out_of_patience
         return rows
 
     def restore_validations(self, rows: list[dict[str, Any]]) -> None:
         """Take up the state of the validation rule from the log's rows, up to the step that is resumed from."""
         for row in rows:
-            if "validation_score" not in row:
-                continue
-            if row["validation_score"] > self.best_score:
-                self.best_score, self.best_step, self.validations_since_best = row["validation_score"], row["step"], 0
-            else:
-                self.validations_since_best += 1
+            if "validation_score" in row:
+                self._is_kept(row["validation_score"], row["step"])
 
     def load_best(self) -> None:
         """Put the best validation's parameters into the model.
@@ -157,6 +151,14 @@ class SpulTrainer(Trainer):
     @property
     def _directory(self) -> Path:
         return Path(str(self.args.output_dir))
+
+    def _is_kept(self, score: float, step: int) -> bool:
+        """Count a validation. Of equal ones the later is kept, since it was trained longer; it is no progress, though."""
+        self.validations_since_best = 0 if score > self.best_score else self.validations_since_best + 1
+        if score < self.best_score:
+            return False
+        self.best_score, self.best_step = score, step
+        return True
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         save_trained(self.prompted, Path(output_dir or str(self.args.output_dir)) / WEIGHTS)
