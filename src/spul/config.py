@@ -6,6 +6,7 @@ Precedence, lowest first: the defaults here, the method's defaults (:mod:`spul.m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -203,11 +204,15 @@ class RunConfig(Settings):
 
 
 def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge mappings recursively; ``top`` wins. An objective is replaced whole, since its settings go by its name."""
+    """Merge mappings recursively into new ones; ``top`` wins.
+
+    An objective is replaced whole, since its settings go by its name.
+    """
     out = dict(base)
     for key, value in top.items():
-        if isinstance(value, Mapping) and isinstance(out.get(key), Mapping) and key != "objective":
-            out[key] = _merge(out[key], value)
+        below = out.get(key) if key != "objective" else None
+        if isinstance(value, Mapping):
+            out[key] = _merge(below if isinstance(below, Mapping) else {}, value)
         else:
             out[key] = value
     return out
@@ -232,7 +237,8 @@ def _apply_override(values: dict[str, Any], item: str) -> None:
 def _explain(error: ValidationError) -> str:
     lines = []
     for detail in error.errors():
-        key = ".".join(str(part) for part in detail["loc"] if part != "function-before[_resolve_objective()]")
+        # Of a setting that may be one of several things, pydantic names the alternative too; that is not a key.
+        key = ".".join(str(part) for part in detail["loc"] if not re.match(r"constrained-|[\w-]+\[", str(part)))
         if detail["type"] == "extra_forbidden":
             parent, _, leaf = key.rpartition(".")
             message = unknown_name("setting", leaf, _fields_at(parent)) + (f" (in `{parent}`)" if parent else "")
