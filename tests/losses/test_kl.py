@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from spul.losses.kl import mean_kl
 
@@ -48,13 +47,13 @@ def test_the_gradient_is_the_student_s_softmax_minus_the_teacher_s_over_the_numb
     assert torch.allclose(student.grad, expected, atol=1e-6)
 
 
-def test_gradients_agree_with_finite_differences(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The loss computes in float32; differences of 1e-6 ask for float64.
-    monkeypatch.setattr(Tensor, "float", lambda self: self)
-    teacher = torch.randn(4, 5, dtype=torch.float64)
-    student = torch.randn(4, 5, dtype=torch.float64, requires_grad=True)
-    rows = torch.tensor([0, 1, 1, 2])
-    assert torch.autograd.gradcheck(lambda z: mean_kl(teacher, z, rows, 3), (student,))
+def test_the_gradient_at_random_logits() -> None:
+    """The same rule for three examples of one, two and one tokens."""
+    teacher, student = torch.randn(4, 5), torch.randn(4, 5, requires_grad=True)
+    mean_kl(teacher, student, torch.tensor([0, 1, 1, 2]), 3).backward()
+    expected = (student.detach().softmax(dim=-1) - teacher.softmax(dim=-1)) / 3
+    assert student.grad is not None
+    assert torch.allclose(student.grad, expected, atol=1e-6)
 
 
 def test_a_token_that_the_teacher_rules_out_adds_nothing() -> None:
