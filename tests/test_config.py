@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -137,12 +137,14 @@ def test_yaml_and_back_is_the_same(method: str, tmp_path: Path) -> None:
     assert again.to_yaml() == config.to_yaml()
 
 
+@settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(-(2**40), 2**40),
     rate=st.floats(1e-12, 1e3),
     ratio=st.floats(0.001, 0.999) | st.just("natural"),
     template=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="{}"), max_size=20),
 )
+@example(seed=0, rate=1.0, ratio="natural", template="\x850\u2028 \u20290")
 def test_any_value_survives_yaml(seed: int, rate: float, ratio: float | str, template: str) -> None:
     config = build(
         seed=seed,

@@ -199,7 +199,11 @@ class RunConfig(Settings):
 
     def to_yaml(self) -> str:
         """Return the resolved configuration as YAML; reading it back gives an equal one."""
-        text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        values = self.model_dump(mode="json")
+        text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        if yaml.safe_load(text) != values:
+            # Written as they are, the line breaks U+0085, U+2028 and U+2029 are folded when read; escapes are not.
+            text = yaml.safe_dump(values, sort_keys=False)
         return text
 
 
