@@ -4,35 +4,48 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from spul.errors import unknown_name
 from spul.settings import Settings
+from spul.types import SPLIT_NAMES
 
 __all__ = ["DataSettings"]
+
+LIMITED_SPLITS = (*SPLIT_NAMES, "holdout")
 
 
 class DataSettings(Settings):
     """Where the examples come from.
 
     Exactly one of three ways: ``builtin`` (a generator of this package), ``folder`` (a directory that holds
-    ``train_forget.*`` … ``test_retain.*``), or ``forget`` and ``retain`` (a file or a Hugging Face data set each).
+    ``train_forget.*``, ``train_retain.*`` and, if given, ``test_forget.*``, ``test_retain.*``, ``validation_*.*`` and
+    ``holdout.*``; or a saved ``DatasetDict`` with splits of these names), or ``forget`` and ``retain``.
+
+    A source is a CSV, TSV, JSONL or Parquet file, gzipped or not, a data set that ``datasets`` saved, or
+    ``hf:NAME[[:CONFIG]:SPLIT]``. ``~`` and environment variables are expanded.
 
     Attributes:
         builtin: name of a built-in data set.
         builtin_seed: which world the built-in generator makes.
-        folder: directory with the four splits; environment variables and ``~`` are expanded.
+        folder: directory with the splits.
         forget, retain: training rows to forget and to keep.
-        test_forget, test_retain: rows of the same kinds that no model trained on; split off from ``forget`` and
-            ``retain`` where missing (seeded, near-duplicates kept on one side).
+        test_forget, test_retain: rows of the same kinds that no model trained on. Where one is missing, whichever the
+            way, it is split off from its training side: seeded, with rows that are the same, nearly the same or part of
+            one another on one side.
         holdout: rows that no model saw, for membership inference.
-        extra_retain: further files whose rows join the training side of retain (a live generic label, say).
-        columns: field name → column name; the answer's field is called ``answer``.
+        extra_retain: further sources whose rows join the training side of retain (a live generic label, say).
+        columns: field name → column name. The answer's field is called ``answer``; if it is not mapped, the column
+            ``answer`` or else ``label`` is read. ``id`` may be mapped too; ids are digests of the rows otherwise.
         label_names: column value → label name, where the column holds codes (``{"0": "negative"}``).
         test_share: share of the rows that is split off where a test side is missing.
-        validation_share: share of each training side that no gradient sees; the best checkpoint is chosen on it.
-        max_rows: split name → at most that many rows, drawn with the run's seed.
-        overlap: what to do with a row that stands in forget and retain alike.
-        test_overlap: what to do with a test row that stands in train as well.
+        validation_share: share of each training side that no gradient sees; the best checkpoint is chosen on it. It is
+            split off like a test side.
+        max_rows: split name → at most that many rows, drawn with the run's seed. The validation part is taken out of
+            what is left of train; ``extra_retain`` comes on top.
+        overlap: what to do with a text that stands in forget and retain alike: refuse the data, drop it from retain, or
+            keep it in both.
+        test_overlap: whether to keep or drop test rows whose text stands in train as well.
     """
 
     builtin: str | None = None
@@ -49,8 +62,16 @@ class DataSettings(Settings):
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.3
     validation_share: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     max_rows: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
-    overlap: Literal["error", "drop_retain"] = "error"
+    overlap: Literal["error", "drop_retain", "keep"] = "error"
     test_overlap: Literal["keep", "drop"] = "keep"
+
+    @field_validator("max_rows")
+    @classmethod
+    def _known_splits(cls, value: dict[str, int]) -> dict[str, int]:
+        for name in value:
+            if name not in LIMITED_SPLITS:
+                raise ValueError(unknown_name("split", name, LIMITED_SPLITS))
+        return value
 
     @model_validator(mode="after")
     def _one_source(self) -> DataSettings:
@@ -63,4 +84,6 @@ class DataSettings(Settings):
         if (self.forget is None) != (self.retain is None):
             missing = "forget" if self.forget is None else "retain"
             raise ValueError(f"expected both `forget` and `retain`; `{missing}` is missing. Name its file.")
+        if self.forget is None and (self.test_forget or self.test_retain):
+            raise ValueError("`test_forget` and `test_retain` go with `forget` and `retain`; leave them out")
         return self

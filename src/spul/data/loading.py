@@ -1,0 +1,181 @@
+"""From settings to the splits of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from spul.data.duplicates import normalise, text_of
+from spul.data.fictitious import make_people_splits
+from spul.data.hub import is_saved_dict, saved_splits
+from spul.data.settings import DataSettings
+from spul.data.sources import find_file, locate, read_rows, to_examples
+from spul.data.splitting import draw, split_off
+from spul.errors import ConfigError, DataError, unknown_name
+from spul.types import Example, Splits
+
+__all__ = ["load_splits"]
+
+Examples = tuple[Example, ...]
+Rows = Sequence[Mapping[str, str]]
+
+FOLDER_STEMS = (
+    "train_forget",
+    "train_retain",
+    "test_forget",
+    "test_retain",
+    "validation_forget",
+    "validation_retain",
+)
+BUILTIN_PARTS = {
+    "train_forget": ("train_forget",),
+    "train_retain": ("train_retain", "general_train"),
+    "test_forget": ("test_forget",),
+    "test_retain": ("test_retain", "general_test"),
+}
+"""Split → parts of the built-in people that make it up: general material is to be kept like the other people."""
+
+
+def load_splits(settings: DataSettings, *, seed: int, fields: Sequence[str]) -> Splits:
+    """Read, check and split the data of a run; the same settings, seed and rows give the same splits.
+
+    Args:
+        settings: where the rows come from and what is done with them.
+        seed: decides what is split off and, under ``max_rows``, which rows are taken.
+        fields: the fields that the template asks for, the answer left out.
+
+    Raises:
+        ConfigError: the built-in set is unknown, or a column is mapped to a field that is not asked for.
+        DataError: a source cannot be read, a column is missing, a side is empty, or forget and retain overlap.
+    """
+    _check_mapping(settings, fields)
+    found = _unique_ids(_read(settings, fields))
+    found = _without_overlap(found, settings)
+    for side in ("forget", "retain"):
+        if f"test_{side}" not in found:
+            parts = split_off(found[f"train_{side}"], settings.test_share, seed)
+            found |= {f"train_{side}": parts.kept, f"test_{side}": parts.split_off}
+    if settings.test_overlap == "drop":
+        found = _without_test_overlap(found)
+    found |= {name: draw(found[name], count, seed) for name, count in settings.max_rows.items() if name in found}
+    found["train_retain"] += found.pop("extra_retain", ())
+    for side in ("forget", "retain"):
+        if f"validation_{side}" not in found and settings.validation_share:
+            parts = split_off(found[f"train_{side}"], settings.validation_share, seed)
+            found |= {f"train_{side}": parts.kept, f"validation_{side}": parts.split_off}
+    return Splits(**found)
+
+
+def _check_mapping(settings: DataSettings, fields: Sequence[str]) -> None:
+    known = (*fields, "answer", "id")
+    for name in settings.columns:
+        if name not in known:
+            raise ConfigError(f"data.columns: {unknown_name('field', name, known)} (fields come from task.template)")
+
+
+def _read(settings: DataSettings, fields: Sequence[str]) -> dict[str, Examples]:
+    """Return the examples of every split that is given, by its name; ``extra_retain`` is one of them."""
+
+    def examples(source: str) -> Examples:
+        return to_examples(read_rows(source), settings, source, fields=fields)
+
+    if settings.builtin is not None:
+        found = {
+            name: to_examples(rows, settings, f"built-in {settings.builtin} {name}", fields=fields)
+            for name, rows in _builtin_rows(settings).items()
+        }
+    else:
+        found = {name: examples(source) for name, source in _sources(settings).items()}
+    if settings.holdout is not None:
+        found["holdout"] = examples(settings.holdout)
+    if settings.extra_retain:
+        found["extra_retain"] = tuple(row for source in settings.extra_retain for row in examples(source))
+    return found
+
+
+def _builtin_rows(settings: DataSettings) -> dict[str, list[dict[str, str]]]:
+    if settings.builtin != "fictitious":
+        raise ConfigError(f"data.builtin: {unknown_name('data set', str(settings.builtin), ['fictitious'])}")
+    parts = make_people_splits(seed=settings.builtin_seed)
+    return {name: [row for part in members for row in parts[part]] for name, members in BUILTIN_PARTS.items()}
+
+
+def _sources(settings: DataSettings) -> dict[str, str]:
+    """Return the source of every split that is given."""
+    if settings.folder is None:
+        named = {
+            "train_forget": settings.forget,
+            "train_retain": settings.retain,
+            "test_forget": settings.test_forget,
+            "test_retain": settings.test_retain,
+        }
+        return {name: source for name, source in named.items() if source is not None}
+    folder = locate(settings.folder)
+    if not folder.is_dir():
+        raise DataError(f"expected a directory at {folder}, but there is none. Check data.folder.")
+    stems = (*FOLDER_STEMS, "holdout") if settings.holdout is None else FOLDER_STEMS
+    if is_saved_dict(folder):
+        found = {name: f"hf:{folder}:{name}" for name in stems if name in saved_splits(folder)}
+    else:
+        files: dict[str, Path | None] = {name: find_file(folder, name) for name in stems}
+        found = {name: str(file) for name, file in files.items() if file is not None}
+    for name in ("train_forget", "train_retain"):
+        if name not in found:
+            raise DataError(f"expected {name} in {folder}, found {sorted(found)}. Add {name}.csv, say.")
+    return found
+
+
+def _unique_ids(found: Mapping[str, Examples]) -> dict[str, Examples]:
+    """Give rows whose ids another source uses too an id with a number; a row that is in several splits is several."""
+    used: set[str] = set()
+    out: dict[str, Examples] = {}
+    for name, examples in found.items():
+        renamed = []
+        for example in examples:
+            unique, copies = example.id, 1
+            while unique in used:
+                copies += 1
+                unique = f"{example.id}-{copies}"
+            used.add(unique)
+            renamed.append(example if unique == example.id else replace(example, id=unique))
+        out[name] = tuple(renamed)
+    return out
+
+
+def _without_overlap(found: dict[str, Examples], settings: DataSettings) -> dict[str, Examples]:
+    """Apply ``overlap`` to texts that training rows to forget and training rows to keep have in common."""
+    if settings.overlap == "keep":
+        return found
+    forget = _texts(found["train_forget"])
+    kept = {name: _dropping(found.get(name, ()), forget) for name in ("train_retain", "extra_retain")}
+    shared = [row for name in kept for row in found.get(name, ()) if normalise(text_of(row)) in forget]
+    if shared and settings.overlap == "error":
+        raise DataError(
+            f"expected forget and retain to have no text in common, but {len(shared)} retain rows are in forget too: "
+            f"{[text_of(row)[:60] for row in shared[:3]]}. Take them out of one, or set data.overlap=drop_retain (or "
+            "keep)."
+        )
+    if not kept["train_retain"]:
+        raise DataError("every retain row is in forget as well, so nothing is left to keep; check data.retain")
+    return found | kept
+
+
+def _without_test_overlap(found: dict[str, Examples]) -> dict[str, Examples]:
+    train = set().union(*(_texts(found.get(name, ())) for name in ("train_forget", "train_retain", "extra_retain")))
+    out = {name: _dropping(found[name], train) for name in ("test_forget", "test_retain")}
+    for name, left in out.items():
+        if not left:
+            raise DataError(
+                f"every row of {name} has its text in train as well, so data.test_overlap=drop leaves none; give other "
+                "test rows, or set data.test_overlap=keep"
+            )
+    return found | out
+
+
+def _dropping(examples: Examples, texts: set[str]) -> Examples:
+    return tuple(example for example in examples if normalise(text_of(example)) not in texts)
+
+
+def _texts(examples: Examples) -> set[str]:
+    return {normalise(text_of(example)) for example in examples}

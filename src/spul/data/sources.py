@@ -1,0 +1,177 @@
+"""Sources of data, and how their rows become examples."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import zlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from spul.data.formats import PARSERS, Row
+from spul.data.hub import PREFIX, is_saved, read_hub, read_saved
+from spul.data.settings import DataSettings
+from spul.errors import DataError, unknown_name
+from spul.types import Example
+
+__all__ = ["find_file", "locate", "read_rows", "to_examples"]
+
+ANSWER_COLUMNS = ("answer", "label")
+"""Where the answer is looked for if no column is mapped to it, in this order."""
+
+
+def locate(path: str) -> Path:
+    """Return the path with ``~`` and environment variables expanded.
+
+    Raises:
+        DataError: a variable is not set.
+    """
+    expanded = os.path.expandvars(path)
+    if "$" in expanded:
+        raise DataError(f"expected a path, but {path!r} names an environment variable that is not set. Set it first.")
+    return Path(expanded).expanduser()
+
+
+def find_file(folder: Path, stem: str) -> Path | None:
+    """Return the one source called ``stem`` in a folder: a file of a known kind or a saved data set; ``None`` if none.
+
+    Raises:
+        DataError: there are several.
+    """
+    files = [folder / f"{stem}{suffix}{gz}" for suffix in PARSERS for gz in ("", ".gz")]
+    found = [file for file in files if file.is_file()] + [path for path in [folder / stem] if is_saved(path)]
+    if len(found) > 1:
+        raise DataError(f"expected one {stem} in {folder}, found {[path.name for path in found]}. Remove all but one.")
+    return found[0] if found else None
+
+
+def read_rows(source: str) -> list[Row]:
+    """Read every row of a source as text.
+
+    Args:
+        source: a CSV, TSV, JSONL or Parquet file, gzipped or not; a directory that ``datasets`` saved; or
+            ``hf:NAME[[:CONFIG]:SPLIT]``.
+
+    Raises:
+        DataError: there is no such source, it is of no known kind, it is damaged or no UTF-8, a row does not fit the
+            header, or there are no rows.
+    """
+    if source.startswith(PREFIX):
+        rows = read_hub(os.path.expandvars(source))
+    else:
+        path = locate(source)
+        rows = read_saved(path) if is_saved(path) else _read_file(path)
+    if not rows:
+        raise DataError(f"expected rows in {source}, but it has none")
+    return rows
+
+
+def to_examples(
+    rows: Sequence[Row], settings: DataSettings, where: str, *, fields: Sequence[str]
+) -> tuple[Example, ...]:
+    """Turn rows into examples.
+
+    Args:
+        rows: at least one.
+        settings: column mapping and label names.
+        where: the source, for errors.
+        fields: the fields that the template asks for, the answer left out.
+
+    Returns:
+        Examples in the rows' order. Where no column is mapped to ``id``, an id is a digest of what the example says,
+        with ``-2``, ``-3``, … for further rows that say the same.
+
+    Raises:
+        DataError: a column is missing, a value has no label name, an answer is empty, or an id is there twice.
+    """
+    columns = _columns(rows, settings, where, fields)
+    texts = {field: _column(rows, column, where) for field, column in columns.items()}
+    answers = [
+        _answer(value, settings.label_names, columns["answer"], f"{where}, row {number}")
+        for number, value in enumerate(texts.pop("answer"), start=1)
+    ]
+    given_ids = texts.pop("id", None)
+    contents = [dict(zip(texts, values, strict=True)) for values in zip(*texts.values(), strict=True)]
+    ids = _digests(contents, answers) if given_ids is None else _checked_ids(given_ids, where)
+    return tuple(Example(name, content, answer) for name, content, answer in zip(ids, contents, answers, strict=True))
+
+
+def _read_file(path: Path) -> list[Row]:
+    suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    if not path.is_file():
+        close = get_close_matches(path.name, [beside.name for beside in path.parent.glob("*")], n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else " Check the path."
+        raise DataError(f"expected a data file at {path}, but there is none.{hint}")
+    if suffix not in PARSERS:
+        raise DataError(
+            f"expected a file of a known kind, got {path.name!r}. Known: {', '.join(PARSERS)}, with or without .gz."
+        )
+    try:
+        data = path.read_bytes()
+        if path.suffix == ".gz":
+            data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    return PARSERS[suffix](data, str(path))
+
+
+def _columns(rows: Sequence[Row], settings: DataSettings, where: str, fields: Sequence[str]) -> dict[str, str]:
+    """Return field → column for the template's fields, the answer and, if it is mapped, the id."""
+    present = dict.fromkeys(name for row in rows for name in row)
+    columns = {field: settings.columns.get(field, field) for field in fields}
+    fallback = next((name for name in ANSWER_COLUMNS if name in present), ANSWER_COLUMNS[0])
+    columns["answer"] = settings.columns.get("answer", fallback)
+    if "id" in settings.columns:
+        columns["id"] = settings.columns["id"]
+    for field, column in columns.items():
+        if column not in present:
+            raise DataError(
+                f"{where}, for the field {field!r}: {unknown_name('column', column, present)}. Name the right one with "
+                f"data.columns.{field}=COLUMN."
+            )
+    return columns
+
+
+def _column(rows: Sequence[Row], column: str, where: str) -> list[str]:
+    for number, row in enumerate(rows, start=1):
+        if column not in row:
+            raise DataError(
+                f"{where}, row {number}: expected a value for {column!r}, as other rows have; it is missing"
+            )
+    return [row[column] for row in rows]
+
+
+def _answer(value: str, label_names: Mapping[str, str], column: str, place: str) -> str:
+    answer = value.strip()
+    if not answer:
+        raise DataError(f"{place}: expected an answer in column {column!r}, got {value!r}. Fill it in or drop the row.")
+    if not label_names or answer in label_names.values():
+        return answer
+    if answer not in label_names:
+        raise DataError(f"{place}, column {column!r}: {unknown_name('code', answer, label_names)} (data.label_names)")
+    return label_names[answer]
+
+
+def _digests(contents: Sequence[Mapping[str, str]], answers: Sequence[str]) -> list[str]:
+    seen: Counter[str] = Counter()
+    ids = []
+    for content, answer in zip(contents, answers, strict=True):
+        text = json.dumps([content, answer], sort_keys=True, ensure_ascii=False)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        seen[digest] += 1
+        ids.append(digest if seen[digest] == 1 else f"{digest}-{seen[digest]}")
+    return ids
+
+
+def _checked_ids(ids: list[str], where: str) -> list[str]:
+    rows: dict[str, int] = {}
+    for number, name in enumerate(ids, start=1):
+        if not name or name in rows:
+            problem = f"{name!r} is the id of row {rows[name]} as well" if name else "the id is empty"
+            raise DataError(f"{where}, row {number}: {problem}. Make ids unique, or leave data.columns.id out.")
+        rows[name] = number
+    return ids
