@@ -1,0 +1,105 @@
+"""From models and data to a run's samples, and from samples to its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+
+from spul.errors import RunError
+from spul.evaluation.scoring import score_split
+from spul.metrics import METRICS, Bootstrap, Scored
+from spul.runs import Run
+from spul.tasks import Task
+from spul.types import SPLIT_NAMES, AnswerSpace, Example, LanguageModel, MetricResult, Sample, Splits
+
+__all__ = ["ANSWERS_FACT", "compute_metrics", "evaluate_run", "recompute_metrics"]
+
+ANSWERS_FACT = "answers"
+"""Key of the manifest's facts under which the answer space stands, so that metrics recompute without data or model."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with ``<model>/<split>``, the number of examples that are done and the number of all."""
+
+
+def compute_metrics(
+    samples: Mapping[str, Sequence[Sample]], answers: AnswerSpace, *, bootstrap: int = 1000, seed: int = 0
+) -> dict[str, MetricResult]:
+    """Return every registered metric by ``<model>/<split>/<metric>`` (``<model>/<metric>`` for what is no split's).
+
+    Constant predictors stand beside the models as ``constant:<label>``.
+
+    Args:
+        samples: by ``<model>/<split>``.
+        answers: what may be answered.
+        bootstrap: resamples behind every interval.
+        seed: equal seeds give equal intervals.
+    """
+    scored = Scored(samples, answers, Bootstrap(bootstrap, seed))
+    return {
+        f"{where}/{metric.key}": result
+        for name in METRICS.names()
+        for metric in METRICS.get(name).variants()
+        for where, result in metric.rows(scored)
+    }
+
+
+def evaluate_run(
+    run: Run,
+    models: Mapping[str, LanguageModel],
+    task: Task,
+    splits: Splits,
+    progress: Progress | None = None,
+) -> dict[str, MetricResult]:
+    """Score the models on the four splits; write samples and metrics into the run, and return the metrics.
+
+    Args:
+        run: locked, and unsealed, by the caller.
+        models: ``unlearned``, ``base`` (the same with the prompt disabled), ``retrained``, ``pretrained``: those there
+            are.
+        task: poses the examples and reads the answers.
+        splits: the data; at most ``evaluation.max_rows`` of every split are scored, drawn with the run's seed.
+        progress: told how far it is.
+    """
+    settings = run.config.evaluation
+    for split in SPLIT_NAMES:
+        queries = task.pose_all(_draw(splits[split], settings.max_rows, f"{run.config.seed} {split}"))
+        for name, model in models.items():
+            where = f"{name}/{split}"
+            samples = score_split(model, task, queries, _at(progress, where))
+            run.write_samples(where, samples)
+    answers = {"labels": list(task.answers.labels), "generic": list(task.answers.generic)}
+    run.record(facts={**run.manifest.facts, ANSWERS_FACT: answers})
+    return recompute_metrics(run)
+
+
+def recompute_metrics(run: Run) -> dict[str, MetricResult]:
+    """Compute the metrics from the run's stored samples, without model or data, write and return them.
+
+    Raises:
+        RunError: the run was not evaluated.
+    """
+    answers = run.manifest.facts.get(ANSWERS_FACT)
+    places = run.sample_places()
+    if answers is None or not places:
+        raise RunError(f"run {run.path} has no samples to compute metrics from; evaluate it with `spul evaluate`")
+    metrics = compute_metrics(
+        {where: run.read_samples(where) for where in places},
+        AnswerSpace(tuple(answers["labels"]), tuple(answers["generic"])),
+        bootstrap=run.config.evaluation.bootstrap,
+        seed=run.config.seed,
+    )
+    run.write_metrics(metrics)
+    return metrics
+
+
+def _draw(examples: Sequence[Example], most: int | None, seed: str) -> Sequence[Example]:
+    """Return at most that many examples, in their order."""
+    if most is None or len(examples) <= most:
+        return examples
+    return [examples[i] for i in sorted(Random(seed).sample(range(len(examples)), most))]
+
+
+def _at(progress: Progress | None, where: str) -> Callable[[int, int], None] | None:
+    if progress is None:
+        return None
+    return lambda done, total: progress(where, done, total)
