@@ -15,14 +15,12 @@ from spul.config import RunConfig
 from spul.data.loading import load_splits
 from spul.data.templates import Template
 from spul.errors import ConfigError, RunError, SpulError
-from spul.evaluation import evaluate_run
 from spul.models.adapter import check_base, load_adapter, save_adapter
 from spul.models.identity import BaseIdentity, base_identity
 from spul.models.loading import LoadedBase, context_length, load_base
 from spul.models.lora import add_lora, merge_lora
 from spul.models.prompted import PromptedModel
 from spul.prompts import FixedPrompt, build_prompt
-from spul.reports import write_report
 from spul.runs import Run
 from spul.tasks import Task, build_task
 from spul.training.train import train
@@ -134,6 +132,8 @@ def evaluate(run: Run | str | Path) -> Run:
     Raises:
         SpulError: the run, its data or a model does not load, or the data is not what the run was trained on.
     """
+    from spul.evaluation import evaluate_run
+
     run = run if isinstance(run, Run) else Run.open(run)
     config = run.config
     with run.lock():
@@ -160,6 +160,8 @@ def report(runs: Sequence[Run | str | Path], output: str | Path | None = None) -
     Raises:
         RunError: a run was not evaluated.
     """
+    from spul.reports import write_report
+
     opened = [run if isinstance(run, Run) else Run.open(run) for run in runs]
     if output is None and len(opened) != 1:
         raise ConfigError(f"a report over {len(opened)} runs needs an output path")

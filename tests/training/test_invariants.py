@@ -17,8 +17,6 @@ from spul.runs import Run
 from spul.training import train as train_module
 from tests.training.setting import config_of, write_setting
 
-KINDS = ["direct", "mlp", "lstm", "prefix", "prefix_mlp"]
-
 
 @pytest.fixture(scope="module")
 def values(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
@@ -42,20 +40,15 @@ class KillAt(TrainerCallback):
             raise Killed
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("step", [3, 6, 9])
+@pytest.mark.parametrize(("kind", "step"), [("direct", 3), ("mlp", 6), ("lstm", 9), ("prefix", 6), ("prefix_mlp", 3)])
 def test_killed_and_resumed_gives_the_same_prompt_bit_for_bit(
     values: dict[str, Any], monkeypatch: pytest.MonkeyPatch, kind: str, step: int
 ) -> None:
-    """Step 3 is before the first checkpoint, 6 and 9 are between checkpoints."""
-    if step != 6 and kind != "direct":
-        pytest.skip("the other steps are tried with one kind")
+    """Step 3 is before the first checkpoint (at 4), 6 and 9 are between checkpoints."""
     config = config_of(values, f"prompt.kind={kind}")
     whole = spul.unlearn(config)
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        real = train_module.CheckpointMarker
         patch.setattr(train_module, "TrainLog", _log_and_kill(train_module.TrainLog, step))
-        assert real is train_module.CheckpointMarker
         spul.unlearn(config)
     stopped = max(Path(config.output_dir).iterdir(), key=lambda path: path.stat().st_mtime)
     with pytest.raises(spul.RunError, match="started"):

@@ -45,8 +45,8 @@ class TrainLog(TrainerCallback):
         """Start the clock of the first step."""
         self._since = time.perf_counter()
 
-    def on_train_end(self, *_: Any, **__: Any) -> None:
-        """Close the file."""
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
         self._file.close()
 
 
@@ -85,10 +85,6 @@ class ProgressBar(TrainerCallback):
         if "loss" in logs:
             terms = " ".join(f"{name.removeprefix('loss_')} {logs[name]:.3f}" for name in LOGGED[1:4])
             self._progress.update(self._task, completed=state.global_step, terms=terms)
-
-    def on_train_end(self, *_: Any, **__: Any) -> None:
-        """Leave the finished bar."""
-        self.close()
 
     def close(self) -> None:
         """Stop drawing; safe to call twice."""

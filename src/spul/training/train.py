@@ -6,6 +6,7 @@ import logging
 import resource
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 import torch
@@ -78,17 +79,14 @@ def train(run: Run, model: PromptedModel, task: Task, splits: Splits, *, base_di
         seed=config.seed,
         device=model.device,
     )
-    bar = ProgressBar(config.method)
-    callbacks: list[TrainerCallback] = [TrainLog(run.path / "train.jsonl"), CheckpointMarker(), bar]
-    trainer = SpulTrainer(model, arguments, plan, objective, teacher, config.train, validator, callbacks=callbacks)
-    if trainer.args.world_size > 1:
+    if arguments.world_size > 1:
         raise ConfigError("training on several processes is not supported yet; start one process")
-    trainer.restore_validations(run.train_log())
-    if not trainer.is_out_of_patience:
-        try:
+    with closing(TrainLog(run.path / "train.jsonl")) as log, closing(ProgressBar(config.method)) as bar:
+        callbacks: list[TrainerCallback] = [log, CheckpointMarker(), bar]
+        trainer = SpulTrainer(model, arguments, plan, objective, teacher, config.train, validator, callbacks=callbacks)
+        trainer.restore_validations(run.train_log())
+        if not trainer.is_out_of_patience:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        finally:
-            bar.close()
     if validator is not None:
         trainer.load_best()
     _record(run, model, plan, threads, trainer)
