@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from spul.models.identity import BaseIdentity, base_identity, model_digest
+from spul.models.loading import load_base
+from spul.models.settings import ModelSettings
 from tests.tiny import ARCHITECTURES, tiny_model
 
 
@@ -99,6 +102,38 @@ def test_a_setting_that_changes_the_function_is_seen_and_one_that_does_not_is_no
     assert digest_with(use_cache=False, attention_dropout=0.5, eos_token_id=7) == digest
     rope = {"rope_type": "default", "rope_theta": 500.0}
     assert digest_with(rope_parameters=rope) != digest
+
+
+def test_a_weight_of_another_name_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, _ = tiny_model()
+    digest, weights = model_digest(model), model.state_dict()
+    monkeypatch.setattr(model, "state_dict", lambda: {f"{name}.": value for name, value in weights.items()})
+    assert model_digest(model) != digest
+
+
+def test_a_layer_more_is_another_structure() -> None:
+    model, _ = tiny_model()
+    more = LlamaForCausalLM(LlamaConfig(**{**model.config.to_dict(), "num_hidden_layers": 3}))
+    assert base_identity(more, "here").structure != base_identity(model, "here").structure
+
+
+@pytest.mark.parametrize(("setting", "precision"), [("nf4", "bitsandbytes-4bit"), ("int8", "bitsandbytes-8bit")])
+def test_a_quantised_model_is_the_same_structure_in_another_precision(
+    setting: Literal["nf4", "int8"], precision: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("bitsandbytes", reason="needs spul[quantized]")
+    model, tokenizer = tiny_model()
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    settings = ModelSettings(path=str(tmp_path), quantization=setting)
+
+    whole = base_identity(model, "here")
+    first, second = (base_identity(load_base(settings).model, "here") for _ in range(2))
+
+    assert first == second
+    assert first.precision == precision
+    assert first.structure == whole.structure
+    assert first.digest != whole.digest
 
 
 def test_width_is_that_of_the_embeddings_and_json_keeps_everything() -> None:

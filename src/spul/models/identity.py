@@ -32,6 +32,19 @@ CONFIG_ESSENTIALS = (
 """What changes the function and cannot be seen in the weights. A list of what to take, not of what to leave out: new
 versions of transformers add settings, and an adapter must still find its base then."""
 
+CONFIG_SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "n_embd",
+    "word_embed_proj_dim",
+    "intermediate_size",
+    "ffn_dim",
+    "num_hidden_layers",
+    "n_layer",
+    "head_dim",
+)
+"""What the shapes of the weights follow from; shapes themselves are packed away in quantised models."""
+
 CHUNK_BYTES = 2**26
 """Weights on an accelerator are copied and hashed in pieces of that size."""
 
@@ -43,8 +56,8 @@ class BaseIdentity:
     Attributes:
         path: local directory or hub id that it was loaded from; for people, never compared.
         digest: :func:`model_digest`.
-        structure: SHA-256 over names and shapes of the weights and the configuration's essentials, without values:
-            the same for one model in two precisions.
+        structure: SHA-256 over the class, the sizes and the configuration's essentials, without any weight: the same
+            for one model in two precisions.
         precision: dtype of the weights (``float32``), or how they are quantised (``bitsandbytes-4bit``).
         architecture: the model's class.
         hidden_size: d, width of the input embeddings, in which an input-level prompt lives.
@@ -92,7 +105,7 @@ def model_digest(model: PreTrainedModel) -> str:
     The same for one model however its files are cut into shards, on whatever device it is, and whether tied weights
     are stored once or twice. Not the same in another precision: other numbers are another model.
     """
-    digest = hashlib.sha256(_essentials(model).encode())
+    digest = hashlib.sha256(_settings(model, CONFIG_ESSENTIALS).encode())
     # Tied weights are one tensor under two names: hashed once, counted twice.
     seen: dict[tuple[Any, ...], str] = {}
     for name, tensor in _weights(model):
@@ -104,10 +117,8 @@ def model_digest(model: PreTrainedModel) -> str:
 
 
 def _structure_digest(model: PreTrainedModel) -> str:
-    digest = hashlib.sha256(_essentials(model).encode())
-    for name, tensor in _weights(model):
-        digest.update(f"{name}\t{list(tensor.shape)}\n".encode())
-    return digest.hexdigest()
+    text = type(model).__name__ + _settings(model, CONFIG_ESSENTIALS + CONFIG_SIZES)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _weights(model: PreTrainedModel) -> list[tuple[str, Tensor]]:
@@ -124,17 +135,20 @@ def _tensor_digest(tensor: Tensor) -> str:
     return digest.hexdigest()
 
 
-def _essentials(model: PreTrainedModel) -> str:
+def _settings(model: PreTrainedModel, keys: tuple[str, ...]) -> str:
     config = model.config.get_text_config(decoder=True).to_dict()
-    return json.dumps({key: config[key] for key in CONFIG_ESSENTIALS if key in config}, sort_keys=True)
+    return json.dumps({key: config[key] for key in keys if key in config}, sort_keys=True)
 
 
 def _precision(model: PreTrainedModel) -> str:
     quantization = model.config.to_dict().get("quantization_config")
     if quantization is None:
         return _name(model.dtype)
+    from transformers.utils.quantization_config import QuantizationMethod
+
+    method: str = QuantizationMethod(quantization["quant_method"]).value
     bits = "-4bit" if quantization.get("load_in_4bit") else "-8bit" if quantization.get("load_in_8bit") else ""
-    return f"{quantization['quant_method']}{bits}"
+    return method + bits
 
 
 def _embedding_width(model: PreTrainedModel) -> int:
