@@ -153,7 +153,7 @@ class SpulTrainer(Trainer):
         return Path(str(self.args.output_dir))
 
     def _is_kept(self, score: float, step: int) -> bool:
-        """Count a validation. Of equal ones the later is kept, since it was trained longer; it is no progress, though."""
+        """Count a validation. Of equal ones the later is kept (it was trained longer), but that is no progress."""
         self.validations_since_best = 0 if score > self.best_score else self.validations_since_best + 1
         if score < self.best_score:
             return False
