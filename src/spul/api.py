@@ -20,9 +20,9 @@ from spul.models.identity import BaseIdentity, base_identity
 from spul.models.loading import LoadedBase, context_length, load_base
 from spul.models.lora import add_lora, merge_lora
 from spul.models.prompted import PromptedModel
-from spul.prompts import FixedPrompt, build_prompt
+from spul.prompts import PROMPTS, FixedPrompt, build_prompt
 from spul.runs import Run
-from spul.tasks import Task, build_task
+from spul.tasks import TASKS, Task, build_task
 from spul.training.train import train
 from spul.types import Splits
 
@@ -176,6 +176,9 @@ def report(runs: Sequence[Run | str | Path], output: str | Path | None = None) -
 
 
 def _set_up(config: RunConfig) -> _Setting:
+    # A name that does not exist is found before anything large is loaded.
+    PROMPTS.get(config.prompt.kind)
+    TASKS.get(config.task.name)
     splits = load_splits(config.data, seed=config.seed, fields=Template.parse(config.task.template).fields)
     base = load_base(config.model)
     identity = base_identity(base.model, config.model.path)

@@ -161,7 +161,8 @@ class PromptedModel(nn.Module):
             embeddings=rows.float().cpu(),
             text_ids=tuple(ids) if ids is not None else None,
             key_values=self._key_values_of_tokens,
-            special_ids=frozenset(self.tokenizer.all_special_ids),
+            # Rows beyond the tokenizer fill the matrix up to a round size and were never trained.
+            special_ids=frozenset([*self.tokenizer.all_special_ids, *range(len(self.tokenizer), len(rows))]),
         )
 
     @torch.no_grad()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from spul.settings import Settings
 
 __all__ = ["PromptSettings"]
+
+NOISE_KINDS = ("mlp", "lstm")
 
 
 class PromptSettings(Settings):
@@ -19,7 +22,9 @@ class PromptSettings(Settings):
         num_virtual_tokens: p, how many positions stand in front of the input.
         encoder_hidden_size: h, width of the MLP or LSTM that makes the virtual tokens (paper: 128).
         init: where the first values come from: random rows of the vocabulary, the tokens of ``init_text``, or
-            N(0, ``init_std``²). The MLP and LSTM use it for their input E.
+            N(0, ``init_std``²). The MLP and LSTM use it for their input E. If missing: the text where one is given,
+            else noise for the MLP and LSTM (the paper's way) and the vocabulary for the others, whose values are the
+            prompt itself and must be on the scale of the model's own.
         init_text: text whose tokens initialise the prompt (repeated or cut to p tokens).
         init_std: standard deviation of the normal initialisation.
     """
@@ -30,6 +35,15 @@ class PromptSettings(Settings):
     init: Literal["vocab", "text", "normal"] = "normal"
     init_text: str | None = None
     init_std: Annotated[float, Field(gt=0)] = 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_init(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or values.get("init") is not None:
+            return values
+        noise = values.get("kind", "mlp") in NOISE_KINDS
+        init = "text" if values.get("init_text") is not None else "normal" if noise else "vocab"
+        return {**values, "init": init}
 
     @model_validator(mode="after")
     def _text_is_there(self) -> PromptSettings:
