@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from spul.errors import MissingDependencyError, ModelError
 from spul.models.settings import ModelSettings
 
-__all__ = ["LoadedBase", "context_length", "load_base", "pad_token_id", "resolve_device"]
+__all__ = ["LoadedBase", "context_length", "load_base", "load_outline", "pad_token_id", "resolve_device"]
 
 
 @dataclass(frozen=True)
@@ -34,32 +44,59 @@ def load_base(settings: ModelSettings, path: str | None = None) -> LoadedBase:
         MissingDependencyError: quantised loading without bitsandbytes.
     """
     source = path or settings.path
-    if Path(source).is_absolute() and not Path(source).exists():
-        raise ModelError(f"expected a model directory at {source}, but there is nothing. Check the path.")
-    common: dict[str, Any] = {"revision": settings.revision, "trust_remote_code": settings.trust_remote_code}
     device = resolve_device(settings.device)
-    try:
-        config = AutoConfig.from_pretrained(source, **common)
-        tokenizer = AutoTokenizer.from_pretrained(source, **common)
+    with _clear_errors(source):
+        config, tokenizer = _config_and_tokenizer(settings, source)
         model = AutoModelForCausalLM.from_pretrained(
             source,
             config=config,
             dtype=_dtype(settings, device),
             use_safetensors=True,
             **_quantization(settings, device),
-            **common,
+            **_origin(settings),
         )
-    except (OSError, ValueError, KeyError) as error:
+    if settings.quantization == "none":
+        torch.nn.Module.to(model, device)
+    return LoadedBase(model.eval(), tokenizer)
+
+
+def load_outline(settings: ModelSettings) -> LoadedBase:
+    """Load tokenizer and shape of the base model without its weights (on the meta device): enough to pose data.
+
+    Raises:
+        ModelError: as :func:`load_base`.
+    """
+    with _clear_errors(settings.path):
+        config, tokenizer = _config_and_tokenizer(settings, settings.path)
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=settings.trust_remote_code)
+    return LoadedBase(model.eval(), tokenizer)
+
+
+def _config_and_tokenizer(settings: ModelSettings, source: str) -> tuple[PreTrainedConfig, PreTrainedTokenizerFast]:
+    if Path(source).is_absolute() and not Path(source).exists():
+        raise ModelError(f"expected a model directory at {source}, but there is nothing. Check the path.")
+    config = AutoConfig.from_pretrained(source, **_origin(settings))
+    tokenizer = AutoTokenizer.from_pretrained(source, **_origin(settings))
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise ModelError(f"expected a fast tokenizer at {source!r}, got {type(tokenizer).__name__}; convert it first")
+    return config, tokenizer
+
+
+def _origin(settings: ModelSettings) -> dict[str, Any]:
+    return {"revision": settings.revision, "trust_remote_code": settings.trust_remote_code}
+
+
+@contextmanager
+def _clear_errors(source: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"expected a causal language model (config, safetensors weights, tokenizer) at {source!r}, but it does not "
             f"load: {first_line}"
         ) from error
-    if not isinstance(tokenizer, PreTrainedTokenizerFast):
-        raise ModelError(f"expected a fast tokenizer at {source!r}, got {type(tokenizer).__name__}; convert it first")
-    if settings.quantization == "none":
-        torch.nn.Module.to(model, device)
-    return LoadedBase(model.eval(), tokenizer)
 
 
 def resolve_device(name: str) -> torch.device:
