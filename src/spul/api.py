@@ -19,12 +19,13 @@ from spul.models.adapter import check_base, load_adapter, save_adapter
 from spul.models.identity import BaseIdentity, base_identity
 from spul.models.loading import LoadedBase, context_length, load_base
 from spul.models.lora import add_lora, merge_lora
-from spul.models.prompted import PromptedModel
-from spul.prompts import PROMPTS, FixedPrompt, build_prompt
+from spul.models.prompted import PromptedModel, WithoutPrompt
+from spul.progress import progress_bars
+from spul.prompts import PROMPTS, FixedPrompt, PromptEncoder, build_prompt
 from spul.runs import Run
 from spul.tasks import TASKS, Task, build_task
 from spul.training.train import train
-from spul.types import Splits
+from spul.types import LanguageModel, Splits
 
 __all__ = ["evaluate", "finetune", "load_model", "report", "unlearn"]
 
@@ -58,10 +59,9 @@ def unlearn(config: RunConfig, resume: str | Path | None = None) -> Run:
             f"expected `trainable: prompt`, got {config.trainable!r}: weights are trained with `spul finetune`"
         )
     setting = _set_up(config)
-    model = PromptedModel(setting.base.model, setting.base.tokenizer)
-    init = model.prompt_init(config.prompt.init_text)
-    encoder = build_prompt(config.prompt, init, config.seed).to(model.device)
-    model = PromptedModel(setting.base.model, setting.base.tokenizer, encoder)
+    init = _prompted(config, setting.base).prompt_init(config.prompt.init_text)
+    encoder = build_prompt(config.prompt, init, config.seed).to(setting.base.model.device)
+    model = _prompted(config, setting.base, encoder)
     run = _open_or_create(config, "unlearn", setting, resume)
 
     def keep() -> Path:
@@ -104,7 +104,7 @@ def finetune(config: RunConfig, resume: str | Path | None = None) -> Run:
         setting.base.tokenizer.save_pretrained(run.model_dir)
         return run.model_dir
 
-    return _train(run, PromptedModel(base, setting.base.tokenizer), setting, keep, resume=resume is not None)
+    return _train(run, _prompted(config, setting.base), setting, keep, resume=resume is not None)
 
 
 def load_model(run: Run | str | Path) -> PromptedModel:
@@ -116,12 +116,12 @@ def load_model(run: Run | str | Path) -> PromptedModel:
     run = run if isinstance(run, Run) else Run.open(run)
     if run.manifest.kind == "finetune":
         base = load_base(run.config.model, str(run.model_dir))
-        return PromptedModel(base.model, base.tokenizer)
+        return _prompted(run.config, base)
     base = load_base(run.config.model)
     adapter = load_adapter(run.adapter_dir)
     check_base(adapter, base_identity(base.model, run.config.model.path))
     encoder = FixedPrompt(adapter.values, adapter.level).to(base.model.device)
-    return PromptedModel(base.model, base.tokenizer, encoder)
+    return _prompted(run.config, base, encoder)
 
 
 def evaluate(run: Run | str | Path) -> Run:
@@ -140,14 +140,10 @@ def evaluate(run: Run | str | Path) -> Run:
         splits = load_splits(config.data, seed=config.seed, fields=Template.parse(config.task.template).fields)
         _check_data(run, splits)
         model = load_model(run)
-        task = _task(config, model, splits)
+        task = _task(config, LoadedBase(model.base, model.tokenizer), splits)
         run.unseal("eval", "metrics.json", "report.html")
-        models = {"unlearned": model}
-        for name, path in (("retrained", config.model.retrained), ("pretrained", config.model.pretrained)):
-            if path is not None:
-                other = load_base(config.model, path)
-                models[name] = PromptedModel(other.model, other.tokenizer)
-        evaluate_run(run, models, task, splits)
+        with progress_bars() as progress:
+            evaluate_run(run, _models_beside(run, model), task, splits, progress)
         run.seal()
     return run
 
@@ -175,6 +171,22 @@ def report(runs: Sequence[Run | str | Path], output: str | Path | None = None) -
     return path
 
 
+def _models_beside(run: Run, model: PromptedModel) -> dict[str, LanguageModel]:
+    """Return the models that a run is judged by, under the names of the glossary."""
+    settings = run.config.model
+    models: dict[str, LanguageModel]
+    if run.manifest.kind == "unlearn":
+        models = {"unlearned": model, "base": WithoutPrompt(model)}
+        others = {"retrained": settings.retrained, "pretrained": settings.pretrained}
+    else:
+        models = {"retrained" if run.config.method == "retrain" else "base": model}
+        others = {"pretrained": settings.path}
+    for name, path in others.items():
+        if path is not None:
+            models[name] = _prompted(run.config, load_base(settings, path))
+    return models
+
+
 def _set_up(config: RunConfig) -> _Setting:
     # A name that does not exist is found before anything large is loaded.
     PROMPTS.get(config.prompt.kind)
@@ -182,20 +194,25 @@ def _set_up(config: RunConfig) -> _Setting:
     splits = load_splits(config.data, seed=config.seed, fields=Template.parse(config.task.template).fields)
     base = load_base(config.model)
     identity = base_identity(base.model, config.model.path)
-    model = PromptedModel(base.model, base.tokenizer)
-    return _Setting(base, identity, splits, _task(config, model, splits))
+    return _Setting(base, identity, splits, _task(config, base, splits))
 
 
-def _task(config: RunConfig, model: PromptedModel, splits: Splits) -> Task:
-    context = config.task.max_length or context_length(model.base)
+def _prompted(config: RunConfig, base: LoadedBase, encoder: PromptEncoder | None = None) -> PromptedModel:
+    return PromptedModel(base.model, base.tokenizer, encoder, batch_size=config.evaluation.batch_size)
+
+
+def _task(config: RunConfig, base: LoadedBase, splits: Splits) -> Task:
+    context = context_length(base.model)
+    wanted = config.task.max_length or context
+    if wanted > context:
+        raise ConfigError(f"task.max_length={wanted} exceeds the model's context of {context} tokens; lower it")
     virtual = config.prompt.num_virtual_tokens if config.trainable == "prompt" else 0
-    if virtual >= context:
+    if virtual >= wanted:
         raise ConfigError(
-            f"{virtual} virtual tokens leave no room for text in a context of {context} tokens; lower "
-            "prompt.num_virtual_tokens"
+            f"{virtual} virtual tokens leave no room for text in {wanted} tokens; lower prompt.num_virtual_tokens"
         )
     answers = {example.answer for example in (*splits.train_forget, *splits.train_retain)}
-    return build_task(config.task, model.tokenizer, max_length=context - virtual, labels=sorted(answers))
+    return build_task(config.task, base.tokenizer, max_length=wanted - virtual, labels=sorted(answers))
 
 
 def _open_or_create(

@@ -139,7 +139,8 @@ def test_scores_are_the_log_probabilities_of_each_answer() -> None:
     assert model.encoder is not None
     rows = queries()
     answers = [[(5,), (6,), (5, 7, 8)], [(9,)], [(5, 7), (5, 8)], [(11,), (12, 13)]]
-    found = model.score(rows, answers, batch_size=2)
+    model.batch_size = 2
+    found = model.score(rows, answers)
     for query, options, scores in zip(rows, answers, found, strict=True):
         for option, score in zip(options, scores, strict=True):
             asked = Query("", query.prompt_ids, option, "")

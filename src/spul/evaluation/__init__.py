@@ -1,6 +1,5 @@
 """Scoring models on the splits, and the numbers that follow from the stored samples."""
 
 from spul.evaluation.evaluate import compute_metrics, evaluate_run, recompute_metrics
-from spul.evaluation.scoring import score_split
 
-__all__ = ["compute_metrics", "evaluate_run", "recompute_metrics", "score_split"]
+__all__ = ["compute_metrics", "evaluate_run", "recompute_metrics"]

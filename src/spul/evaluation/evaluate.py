@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from spul.errors import RunError
-from spul.evaluation.scoring import score_split
 from spul.metrics import METRICS, Bootstrap, Scored
 from spul.runs import Run
-from spul.tasks import Task
+from spul.tasks import Task, score_split
 from spul.types import SPLIT_NAMES, AnswerSpace, Example, LanguageModel, MetricResult, Sample, Splits
 
 __all__ = ["ANSWERS_FACT", "compute_metrics", "evaluate_run", "recompute_metrics"]

@@ -25,7 +25,7 @@ from spul.models.loading import pad_token_id
 from spul.prompts import PromptEncoder, PromptInit
 from spul.types import AnswerScores, Query
 
-__all__ = ["AnswerLogits", "PromptedModel"]
+__all__ = ["AnswerLogits", "PromptedModel", "WithoutPrompt"]
 
 
 class AnswerLogits(NamedTuple):
@@ -42,15 +42,22 @@ class PromptedModel(nn.Module):
         base: causal language model of transformers; its weights are used, never copied.
         tokenizer: its tokenizer.
         encoder: makes the virtual tokens; without one this is the plain base model.
+        batch_size: rows of one forward pass when scoring.
     """
 
     def __init__(
-        self, base: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, encoder: PromptEncoder | None = None
+        self,
+        base: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerFast,
+        encoder: PromptEncoder | None = None,
+        *,
+        batch_size: int = 64,
     ) -> None:
         super().__init__()
         self.base = base
         self.tokenizer = tokenizer
         self.encoder = encoder
+        self.batch_size = batch_size
         self.pad_id = pad_token_id(tokenizer)
         self._enabled = True
         if encoder is not None:
@@ -115,9 +122,7 @@ class PromptedModel(nn.Module):
         return AnswerLogits(logits[0], head.hidden)
 
     @torch.inference_mode()
-    def score(
-        self, queries: Sequence[Query], answers: Sequence[Sequence[tuple[int, ...]]], *, batch_size: int = 64
-    ) -> list[list[AnswerScores]]:
+    def score(self, queries: Sequence[Query], answers: Sequence[Sequence[tuple[int, ...]]]) -> list[list[AnswerScores]]:
         """Score, for every query, each of its given answers by teacher forcing.
 
         Answers that share all but their last token share a row, so a task of one-token labels costs one row a query.
@@ -127,7 +132,7 @@ class PromptedModel(nn.Module):
         """
         from spul.models.scoring import score_answers
 
-        return score_answers(self, queries, answers, batch_size=batch_size)
+        return score_answers(self, queries, answers, batch_size=self.batch_size)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of token ids, special tokens left out."""
@@ -196,3 +201,23 @@ class PromptedModel(nn.Module):
         positions = torch.arange(p, p + T, device=input_ids.device).expand(B, T)
         logits = self.base(input_ids=input_ids, position_ids=positions, past_key_values=cache, use_cache=True).logits
         return logits
+
+
+class WithoutPrompt:
+    """The base model behind a prompted one: what is left when the prompt is removed. Shares the weights.
+
+    Args:
+        model: whose prompt is disabled for every call.
+    """
+
+    def __init__(self, model: PromptedModel) -> None:
+        self._model = model
+
+    def score(self, queries: Sequence[Query], answers: Sequence[Sequence[tuple[int, ...]]]) -> list[list[AnswerScores]]:
+        """Score as :meth:`PromptedModel.score` does, without the prompt."""
+        with self._model.prompt_disabled():
+            return self._model.score(queries, answers)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of token ids."""
+        return self._model.decode(ids)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from transformers import TrainerCallback
@@ -155,12 +156,7 @@ def _validator(config: RunConfig, model: PromptedModel, task: Task, rows: PosedR
             "train.keep=best chooses on validation parts of forget and retain, but at least one is empty: raise "
             "data.validation_share (the forget set may be too small for it), or set train.keep=last"
         )
-    batch_size = config.evaluation.batch_size
-
-    def run_validation() -> Validation:
-        return validate(model, task, rows.validation_forget, rows.validation_retain, batch_size=batch_size)
-
-    return run_validation
+    return partial(validate, model, task, rows.validation_forget, rows.validation_retain)
 
 
 def _record(run: Run, model: PromptedModel, plan: TrainingPlan, threads: int, trainer: SpulTrainer) -> None:

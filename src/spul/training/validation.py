@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from spul.models.prompted import PromptedModel
 from spul.stats import harmonic_mean
-from spul.tasks import Task
-from spul.types import Query, Sample
+from spul.tasks import Task, score_split
+from spul.types import Query
 
 __all__ = ["Validation", "validate"]
 
@@ -28,28 +28,16 @@ class Validation:
     score: float
 
 
-def validate(
-    model: PromptedModel, task: Task, forget: Sequence[Query], retain: Sequence[Query], *, batch_size: int
-) -> Validation:
+def validate(model: PromptedModel, task: Task, forget: Sequence[Query], retain: Sequence[Query]) -> Validation:
     """Score both validation parts.
 
     Args:
         model: in its present state.
         task: reads the answers.
         forget, retain: posed validation rows, none empty.
-        batch_size: rows of one forward pass.
     """
-    forgotten = _samples(model, task, forget, batch_size)
-    kept = _samples(model, task, retain, batch_size)
+    forgotten = score_split(model, task, forget)
+    kept = score_split(model, task, retain)
     generic = sum(sample.prediction in task.answers.generic for sample in forgotten) / len(forgotten)
     accuracy = sum(sample.prediction == sample.answer for sample in kept) / len(kept)
     return Validation(generic, accuracy, harmonic_mean([generic, accuracy]))
-
-
-def _samples(model: PromptedModel, task: Task, queries: Sequence[Query], batch_size: int) -> list[Sample]:
-    options = [task.scored_answers(query) for query in queries]
-    scores = model.score(queries, [list(option.values()) for option in options], batch_size=batch_size)
-    return [
-        task.read(query, dict(zip(option, row, strict=True)), model.decode)
-        for query, option, row in zip(queries, options, scores, strict=True)
-    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from spul.tasks import Task
+from spul.tasks._base import Task
 from spul.types import LanguageModel, Query, Sample
 
 __all__ = ["Progress", "score_split"]
