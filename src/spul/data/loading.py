@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -54,17 +55,23 @@ def load_splits(settings: DataSettings, *, seed: int, fields: Sequence[str]) -> 
     found = _without_overlap(found, settings)
     for side in ("forget", "retain"):
         if f"test_{side}" not in found:
-            parts = split_off(found[f"train_{side}"], settings.test_share, seed)
-            found |= {f"train_{side}": parts.kept, f"test_{side}": parts.split_off}
+            found |= _split(found, side, "test", settings.test_share, seed)
     if settings.test_overlap == "drop":
         found = _without_test_overlap(found)
     found |= {name: draw(found[name], count, seed) for name, count in settings.max_rows.items() if name in found}
     found["train_retain"] += found.pop("extra_retain", ())
     for side in ("forget", "retain"):
         if f"validation_{side}" not in found and settings.validation_share:
-            parts = split_off(found[f"train_{side}"], settings.validation_share, seed)
-            found |= {f"train_{side}": parts.kept, f"validation_{side}": parts.split_off}
+            found |= _split(found, side, "validation", settings.validation_share, seed)
     return Splits(**found)
+
+
+def _split(found: Mapping[str, Examples], side: str, part: str, share: float, seed: int) -> dict[str, Examples]:
+    try:
+        parts = split_off(found[f"train_{side}"], share, seed)
+    except DataError as error:
+        raise DataError(f"train_{side}: {error}") from error
+    return {f"train_{side}": parts.kept, f"{part}_{side}": parts.split_off}
 
 
 def _check_mapping(settings: DataSettings, fields: Sequence[str]) -> None:
@@ -127,20 +134,21 @@ def _sources(settings: DataSettings) -> dict[str, str]:
 
 
 def _unique_ids(found: Mapping[str, Examples]) -> dict[str, Examples]:
-    """Give rows whose ids another source uses too an id with a number; a row that is in several splits is several."""
-    used: set[str] = set()
-    out: dict[str, Examples] = {}
-    for name, examples in found.items():
-        renamed = []
-        for example in examples:
-            unique, copies = example.id, 1
-            while unique in used:
-                copies += 1
-                unique = f"{example.id}-{copies}"
-            used.add(unique)
-            renamed.append(example if unique == example.id else replace(example, id=unique))
-        out[name] = tuple(renamed)
-    return out
+    """Number ids that are there more than once, ``-2``, ``-3``, …: a row that stands in several splits is several."""
+    copies: Counter[str] = Counter()
+    taken = {example.id for examples in found.values() for example in examples}
+
+    def unique(name: str) -> str:
+        copies[name] += 1
+        if copies[name] == 1:
+            return name
+        numbered = f"{name}-{copies[name]}"
+        # The data's own ids may look like ours.
+        return unique(name) if numbered in taken else numbered
+
+    return {
+        name: tuple(replace(example, id=unique(example.id)) for example in examples) for name, examples in found.items()
+    }
 
 
 def _without_overlap(found: dict[str, Examples], settings: DataSettings) -> dict[str, Examples]:

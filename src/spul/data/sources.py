@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import zlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -82,22 +81,21 @@ def to_examples(
         fields: the fields that the template asks for, the answer left out.
 
     Returns:
-        Examples in the rows' order. Where no column is mapped to ``id``, an id is a digest of what the example says,
-        with ``-2``, ``-3``, … for further rows that say the same.
+        Examples in the rows' order. Where no column is mapped to ``id``, an id is a digest of what the example says;
+        rows that say the same have the same.
 
     Raises:
         DataError: a column is missing, a value has no label name, an answer is empty, or an id is there twice.
     """
     columns = _columns(rows, settings, where, fields)
-    texts = {field: _column(rows, column, where) for field, column in columns.items()}
+    texts = {name: _column(rows, column, where) for name, column in columns.items()}
     answers = [
         _answer(value, settings.label_names, columns["answer"], f"{where}, row {number}")
-        for number, value in enumerate(texts.pop("answer"), start=1)
+        for number, value in enumerate(texts["answer"], start=1)
     ]
-    given_ids = texts.pop("id", None)
-    contents = [dict(zip(texts, values, strict=True)) for values in zip(*texts.values(), strict=True)]
-    ids = _digests(contents, answers) if given_ids is None else _checked_ids(given_ids, where)
-    return tuple(Example(name, content, answer) for name, content, answer in zip(ids, contents, answers, strict=True))
+    contents = [dict(zip(fields, values, strict=True)) for values in zip(*(texts[f] for f in fields), strict=True)]
+    ids = _checked_ids(texts["id"], where) if "id" in settings.columns else map(_digest, contents, answers)
+    return tuple(map(Example, ids, contents, answers))
 
 
 def _read_file(path: Path) -> list[Row]:
@@ -156,15 +154,9 @@ def _answer(value: str, label_names: Mapping[str, str], column: str, place: str)
     return label_names[answer]
 
 
-def _digests(contents: Sequence[Mapping[str, str]], answers: Sequence[str]) -> list[str]:
-    seen: Counter[str] = Counter()
-    ids = []
-    for content, answer in zip(contents, answers, strict=True):
-        text = json.dumps([content, answer], sort_keys=True, ensure_ascii=False)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        seen[digest] += 1
-        ids.append(digest if seen[digest] == 1 else f"{digest}-{seen[digest]}")
-    return ids
+def _digest(content: Mapping[str, str], answer: str) -> str:
+    text = json.dumps([content, answer], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _checked_ids(ids: list[str], where: str) -> list[str]:

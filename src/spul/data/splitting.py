@@ -35,7 +35,7 @@ def split_off(examples: Sequence[Example], share: float, seed: int) -> Parts:
     groups = groups_of(examples)
     if len(groups) < 2:
         raise DataError(
-            f"expected rows of at least two kinds to split a part off, but all {len(examples)} rows are the same, "
+            f"expected at least two unrelated texts to split a part off, but all rows ({len(examples)}) are the same, "
             "nearly the same or part of one another. Give the test side as a file of its own (data.test_forget, "
             "data.test_retain); where a validation part is split off, data.validation_share=0 leaves it out."
         )
