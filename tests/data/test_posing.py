@@ -198,5 +198,10 @@ def test_an_unknown_field_to_cut_is_an_error() -> None:
         Poser(make_tokenizer("byte_level"), TEMPLATE, 100, truncate_field="txt")
 
 
+def test_a_text_without_tokens_takes_nothing_from_the_others() -> None:
+    """<s> and </s> are all that there is of the first text; only </s> is to be left out, of it and of the others."""
+    assert encode_prompts(tokenizer_of("word_level"), [" ", "the cat"]) == [(1,), canonical("word_level", "the cat")]
+
+
 def test_encoding_nothing_gives_nothing() -> None:
     assert encode_prompts(make_tokenizer("byte_level"), []) == []

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from spul.data.templates import Template
-from spul.errors import ConfigError, DataError, unknown_name
+from spul.errors import ConfigError, DataError, ModelError, unknown_name
 from spul.types import Example, Query
 
 if TYPE_CHECKING:
@@ -29,15 +29,33 @@ def encode_prompts(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> 
     Special tokens that the tokenizer puts in front (BOS) stay; those that it puts behind (EOS, SEP) are left out, since
     nothing follows an end.
     """
-    if not texts:
-        return []
-    mask = tokenizer(texts[0], return_special_tokens_mask=True, verbose=False)["special_tokens_mask"]
-    closing = _trailing_ones(mask)
+    return _encode(tokenizer, texts, _count_closing(tokenizer))
+
+
+def _encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], closing: int) -> list[Ids]:
     rows: list[Ids] = []
     for start in range(0, len(texts), CHUNK):
         encoded = tokenizer(list(texts[start : start + CHUNK]), return_attention_mask=False, verbose=False)
         rows += [tuple(ids[: len(ids) - closing]) for ids in encoded["input_ids"]]
     return rows
+
+
+def _count_closing(tokenizer: PreTrainedTokenizerFast) -> int:
+    """Return how many special tokens the tokenizer puts behind a text.
+
+    Raises:
+        ModelError: no token of the vocabulary is found again in the text that it stands for.
+    """
+    special = frozenset(tokenizer.all_special_ids)
+    for token_id in range(len(tokenizer)):
+        if token_id in special:
+            continue
+        text = tokenizer.decode([token_id])
+        mask: list[int] = tokenizer(text, return_special_tokens_mask=True, verbose=False)["special_tokens_mask"]
+        # Without an ordinary token the special ones before and behind cannot be told apart.
+        if 0 in mask:
+            return mask[::-1].index(0)
+    raise ModelError("expected a tokenizer with ordinary tokens, but every text becomes special tokens only")
 
 
 class Poser:
@@ -69,6 +87,7 @@ class Poser:
         self.template = template
         self.max_length = max_length
         self.truncate_field = truncate_field or template.fields[0]
+        self._closing = _count_closing(tokenizer)
         self._known_ids: dict[tuple[Ids, tuple[str, ...]], Mapping[str, Ids]] = {}
 
     def pose(self, example: Example, answers: Sequence[str] = ()) -> Query:
@@ -90,8 +109,11 @@ class Poser:
         prompts = [self._rendered(example) for example in examples]
         return [
             self._query(example, options, prompt, ids)
-            for example, prompt, ids in zip(examples, prompts, encode_prompts(self.tokenizer, prompts), strict=True)
+            for example, prompt, ids in zip(examples, prompts, self._encode(prompts), strict=True)
         ]
+
+    def _encode(self, texts: Sequence[str]) -> list[Ids]:
+        return _encode(self.tokenizer, texts, self._closing)
 
     def _rendered(self, example: Example) -> str:
         try:
@@ -117,7 +139,7 @@ class Poser:
                 prompt, return_offsets_mapping=True, return_special_tokens_mask=True, verbose=False
             )
             mask = encoded["special_tokens_mask"]
-            prompt_ids = tuple(encoded["input_ids"][: len(mask) - _trailing_ones(mask)])
+            prompt_ids = tuple(encoded["input_ids"][: len(mask) - self._closing])
             answers = self._answers(example, options, prompt, prompt_ids)
             excess = len(prompt_ids) + answers.longest - self.max_length
             if excess <= 0:
@@ -158,7 +180,7 @@ class Poser:
 
     def _ids_after(self, answer: str, prompt: str, prompt_ids: Ids) -> Ids:
         continuation = f"{self.template.separator}{answer}"
-        whole = encode_prompts(self.tokenizer, [prompt + continuation])[0]
+        whole = self._encode([prompt + continuation])[0]
         if whole[: len(prompt_ids)] == prompt_ids:
             return whole[len(prompt_ids) :]
         return tuple(self.tokenizer(continuation, add_special_tokens=False, verbose=False)["input_ids"])
@@ -191,12 +213,3 @@ class _Answers(NamedTuple):
 class _Cut(NamedTuple):
     prompt_ids: Ids
     answers: _Answers
-
-
-def _trailing_ones(mask: Sequence[int]) -> int:
-    count = 0
-    for flag in reversed(mask):
-        if not flag:
-            break
-        count += 1
-    return count
