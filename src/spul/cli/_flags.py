@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from spul.config import RunConfig
 
 __all__ = ["ConfigFlags", "takes_config"]
-
-P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -160,6 +158,11 @@ class ConfigFlags:
         """Return the names of the flags that the user gave."""
         return [field.name for field in fields(self) if getattr(self, field.name) not in (None, [], ())]
 
+    def names_a_model(self) -> bool:
+        """Return whether the base model is said somewhere; a file that validates says it."""
+        pairs = self.overrides or []
+        return bool(self.config or self.model or any(item.startswith("model.path=") for item in pairs))
+
     def build(self, *forced: str) -> RunConfig:
         """Return the validated configuration; ``forced`` overrides of the verb stand between flags and key=value.
 
@@ -171,7 +174,7 @@ class ConfigFlags:
         items = [*self._as_overrides(), *forced, *(self.overrides or [])]
         if self.config is not None:
             return RunConfig.from_yaml(self.config, items)
-        if not any(item.startswith("model.path=") for item in items):
+        if not (self.names_a_model() or any(item.startswith("model.path=") for item in forced)):
             raise ConfigError(
                 "expected a base model, got none. Give --model PATH_OR_HUB_ID with --forget and --retain (or "
                 "--folder), or --config FILE. `spul demo` needs neither."
@@ -211,7 +214,7 @@ _KEYS = {
 }
 
 
-def takes_config(command: Callable[Concatenate[ConfigFlags, P], None]) -> Callable[..., None]:
+def takes_config(command: Callable[..., None]) -> Callable[..., None]:
     """Give ``command`` the flags of :class:`ConfigFlags` in place of its first parameter."""
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
     shared = [

@@ -1,0 +1,1 @@
+"""The pages under docs/ that are made from the package itself."""

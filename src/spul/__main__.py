@@ -1,0 +1,5 @@
+"""``python -m spul`` is ``spul``."""
+
+from spul.cli.main import main
+
+main()

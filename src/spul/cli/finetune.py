@@ -1,0 +1,64 @@
+"""``spul finetune``: make the base model, or the retrained one that it is compared with."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from spul.cli._flags import ConfigFlags, takes_config
+from spul.cli._output import Debug, Json, results_only
+from spul.cli._runs import Resume, config_of, remember_resume, show_run
+from spul.errors import ConfigError
+
+__all__ = ["finetune"]
+
+
+@takes_config
+def finetune(
+    flags: ConfigFlags,
+    *,
+    context: typer.Context,
+    retrain: Annotated[
+        bool,
+        typer.Option(
+            "--retrain",
+            help="Train on retain alone: the gold standard. Same as --method retrain.",
+            rich_help_panel="Run",
+        ),
+    ] = False,
+    trainable: Annotated[
+        str | None, typer.Option(help="What is trained: all or lora.", rich_help_panel="Run", show_default="all")
+    ] = None,
+    resume: Resume = None,
+    json_output: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train the base model on forget and retain together, or with --retrain on retain alone.
+
+    Run both from the same start with the same settings, so that they differ in the forget set alone.
+
+    The checkpoint is in the run directory under model/.
+
+    Example: spul finetune --model ./start --forget forget.csv --retain retain.csv --retrain
+    """
+    from spul import api
+
+    config = config_of(flags, resume, *_forced(flags, retrain, trainable))
+    remember_resume(context, config.output_dir)
+    with results_only():
+        run = api.finetune(config, resume)
+    show_run(run, json_output=json_output)
+
+
+def _forced(flags: ConfigFlags, retrain: bool, trainable: str | None) -> list[str]:
+    if retrain and flags.method not in (None, "retrain"):
+        raise ConfigError(f"expected --retrain or --method {flags.method}, got both. Leave one out.")
+    forced = []
+    if retrain:
+        forced.append("method=retrain")
+    elif flags.method is None and flags.config is None:
+        forced.append("method=finetune")
+    if trainable is not None:
+        forced.append(f"trainable={trainable}")
+    return forced

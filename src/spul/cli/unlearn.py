@@ -1,0 +1,49 @@
+"""``spul unlearn``: learn a soft prompt, then measure what it does."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from spul.cli._flags import ConfigFlags, takes_config
+from spul.cli._output import Debug, Json, results_only
+from spul.cli._runs import Resume, config_of, remember_resume, show_run
+
+__all__ = ["unlearn"]
+
+
+@takes_config
+def unlearn(
+    flags: ConfigFlags,
+    *,
+    context: typer.Context,
+    evaluate: Annotated[
+        bool,
+        typer.Option(
+            "--evaluate/--no-evaluate", help="Evaluate on all splits and write the report.", rich_help_panel="Run"
+        ),
+    ] = True,
+    resume: Resume = None,
+    json_output: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Learn a soft prompt that makes a frozen model answer as if it had not seen the forget set.
+
+    The weights stay as they are: the prompt suppresses and does not erase.
+
+    What is learned and measured, and all that is needed to repeat it, goes into a new run directory.
+
+    Example: spul unlearn --model ./base --forget forget.csv --retain retain.csv --column text=review
+    """
+    from spul import api
+
+    config = config_of(flags, resume)
+    remember_resume(context, config.output_dir)
+    with results_only():
+        run = api.unlearn(config, resume)
+        report = None
+        if evaluate:
+            api.evaluate(run)
+            report = api.report([run])
+    show_run(run, report, json_output=json_output)
