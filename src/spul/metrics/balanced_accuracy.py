@@ -35,5 +35,4 @@ class BalancedAccuracy(SplitMetric):
         """Return the mean recall over the classes that a resample holds."""
         positive, support = np.split(means, 2, axis=-1)
         recall = np.divide(positive, support, out=np.zeros_like(positive), where=support > 0)
-        balanced: Float[np.ndarray, "*b"] = recall.sum(axis=-1) / (support > 0).sum(axis=-1)
-        return balanced
+        return np.asarray(recall.sum(axis=-1) / (support > 0).sum(axis=-1))
