@@ -19,8 +19,9 @@ IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
-CODE = re.compile(r"`[^`\n]+`|^```(?:bash|text)\n.*?^```", re.DOTALL | re.MULTILINE)
-VERB = re.compile(r"\bspul ([a-z]+(?: [a-z]+)?)")
+INLINE = re.compile(r"`spul ([a-z]+(?: [a-z]+)?)")
+SHELL = re.compile(r"^```bash\n(.*?)^```", re.DOTALL | re.MULTILINE)
+CALL = re.compile(r"^spul ([a-z]+(?: [a-z]+)?)", re.MULTILINE)
 ELSEWHERE = re.compile(r"(?<![\w.])/(?:work|tmp|root|home)/")
 
 
@@ -64,11 +65,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_commands_that_are_named_exist(page: Path) -> None:
     known = commands()
-    for code in re.findall(
-        r"`[^`\n]+`|^```(?:bash|text)\n.*?^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    ):
-        for words in VERB.findall(code):
-            assert words in known or words.split()[0] in known, words
+    text = page.read_text(encoding="utf-8")
+    for words in [*INLINE.findall(text), *CALL.findall("\n".join(SHELL.findall(text)))]:
+        assert words in known or words.split()[0] in known, words
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)

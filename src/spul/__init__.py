@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spul.api import evaluate, finetune, load_model, report, unlearn
     from spul.config import RunConfig
-    from spul.demo import demo
+    from spul.demonstration import demo
     from spul.errors import (
         AdapterError,
         ConfigError,
@@ -62,7 +62,7 @@ _HOME = {
     "Sample": "spul.types",
     "Splits": "spul.types",
     "SpulError": "spul.errors",
-    "demo": "spul.demo",
+    "demo": "spul.demonstration",
     "evaluate": "spul.api",
     "finetune": "spul.api",
     "load_model": "spul.api",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import json
 import shlex
 import shutil
@@ -14,14 +13,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from spul import api
+from spul import api, demonstration
 from spul.cli.main import app
 from spul.runs import Run
 from tests.cli.conftest import Spul
 from tests.training.setting import config_of, write_setting
-
-# `spul.demo` is a function of the package as well.
-demonstration: Any = importlib.import_module("spul.demo")
 
 
 def call(*arguments: object) -> Result:
@@ -219,7 +215,7 @@ def test_demo_prints_its_table_and_where_the_report_is(
 ) -> None:
     run = Run.open(unlearned["run"])
 
-    def fake(output_dir: Path, seed: int) -> Any:
+    def fake(output_dir: Path, seed: int) -> demonstration.DemoResult:
         assert (output_dir, seed) == (tmp_path, 5)
         sys.stdout.write("a library's chatter\n")
         return demonstration.DemoResult(run, run, run, run.path / "report.html")

@@ -27,7 +27,7 @@ def demo(
 
     Then a soft prompt suppresses eight of them. It needs no network and no GPU.
     """
-    from spul.demo import demo as run_demo
+    from spul.demonstration import demo as run_demo
 
     with results_only():
         result = run_demo(output_dir, seed)
