@@ -40,4 +40,4 @@ class WeightedF1(SplitMetric):
         positive, support, called = np.split(means, 3, axis=-1)
         f1 = np.divide(2 * positive, support + called, out=np.zeros_like(positive), where=support > 0)
         weighted: Float[np.ndarray, "*b"] = (support * f1).sum(axis=-1)
-        return weighted
+        return np.asarray(weighted)

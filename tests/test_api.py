@@ -1,0 +1,182 @@
+"""The public functions on a tiny setting, from the base stage to the report, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+import spul
+from spul.errors import AdapterError, ConfigError, DataError, ModelError, RunError
+from spul.models.identity import model_digest
+from spul.runs import Run
+from tests.tiny import tiny_model
+from tests.training.setting import config_of, write_setting
+
+FAST = ("train.max_steps=4", "train.keep=last")
+DIVERGING = ("prompt.kind=mlp", "train.learning_rate=1e30")
+
+
+@pytest.fixture(scope="module")
+def values(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return write_setting(tmp_path_factory.mktemp("api"))
+
+
+@pytest.fixture(scope="module")
+def evaluated(values: dict[str, Any]) -> Run:
+    """A base that has memorised everything, a retrained model beside it, a prompt, all numbers."""
+    train = ("train.learning_rate=0.01", "train.max_steps=60", "train.batch_size=16")
+    base = spul.finetune(config_of({**values, "method": "finetune"}, *train))
+    retrained = spul.finetune(config_of({**values, "method": "retrain"}, *train))
+    run = spul.unlearn(
+        config_of(
+            values,
+            f"model.path={base.model_dir}",
+            f"model.retrained={retrained.model_dir}",
+            f"model.pretrained={values['model']['path']}",
+            "train.max_steps=20",
+            "train.keep=last",
+        )
+    )
+    return spul.evaluate(run)
+
+
+def test_every_model_stands_beside_the_unlearned_one(evaluated: Run) -> None:
+    metrics = evaluated.metrics
+    assert metrics["base/train_forget/accuracy"].value == 1.0
+    assert metrics["base/train_retain/accuracy"].value == 1.0
+    assert metrics["retrained/train_retain/accuracy"].value == 1.0
+    assert metrics["constant:positive/train_forget/accuracy"].value == 0.5
+    assert metrics["test_forget/generic_rate"].n == 4
+    assert metrics["pretrained/test_forget/accuracy"].value is not None
+    assert metrics["train_forget/accuracy"] == metrics["unlearned/train_forget/accuracy"]
+
+
+def test_stored_samples_give_the_same_numbers_again(evaluated: Run) -> None:
+    from spul.evaluation import recompute_metrics
+
+    before = dict(evaluated.metrics)
+    assert recompute_metrics(evaluated) == before
+
+
+def test_the_report_is_written_into_the_run_and_sealed(evaluated: Run) -> None:
+    path = spul.report([evaluated])
+    assert path == evaluated.path / "report.html"
+    assert "suppress" in path.read_text(encoding="utf-8")
+    assert "report.html" in Run.open(evaluated.path).manifest.files
+
+
+def test_the_loaded_model_is_the_trained_one(evaluated: Run) -> None:
+    """Its scores are those of the evaluation, and disabling the prompt gives the base's."""
+    model = spul.load_model(evaluated.path)
+    assert model.num_virtual_tokens == 4
+    text = "text : anna was in the film question : what sentiment ? answer :"
+    prompted = model.generate(text, max_new_tokens=1)
+    with model.prompt_disabled():
+        assert model.generate(text, max_new_tokens=1) == ["negative"]
+    samples = {s.id: s for s in evaluated.read_samples("unlearned/train_forget")}
+    assert prompted[0] in {s.prediction_text for s in samples.values()}
+
+
+def test_lora_is_merged_into_an_ordinary_checkpoint(values: dict[str, Any]) -> None:
+    run = spul.finetune(config_of({**values, "method": "finetune"}, *FAST, "trainable=lora", "lora.r=2"))
+    before = AutoModelForCausalLM.from_pretrained(values["model"]["path"]).state_dict()
+    after = AutoModelForCausalLM.from_pretrained(run.model_dir).state_dict()
+    changed = {
+        name.rpartition(".")[0].rpartition(".")[2] for name in before if not torch.equal(before[name], after[name])
+    }
+    assert before.keys() == after.keys()
+    assert changed == {"q_proj", "v_proj"}
+    assert run.cost["trained_parameters"] == 2 * 2 * (32 + 32 + 32 + 16)
+
+
+def test_lora_on_modules_that_are_not_there_says_which_are(values: dict[str, Any]) -> None:
+    config = config_of({**values, "method": "finetune"}, "trainable=lora", "lora.target_modules=[query]")
+    with pytest.raises(ConfigError, match=r"not in LlamaForCausalLM; it has .*'q_proj'"):
+        spul.finetune(config)
+
+
+def test_the_method_decides_which_command_it_is(values: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="spul finetune"):
+        spul.unlearn(config_of({**values, "method": "finetune"}))
+    with pytest.raises(ConfigError, match="spul unlearn"):
+        spul.finetune(config_of(values))
+
+
+def test_a_changed_base_is_refused(values: dict[str, Any], tmp_path: Path) -> None:
+    shutil.copytree(values["model"]["path"], tmp_path / "base")
+    run = spul.unlearn(config_of(values, *FAST, f"model.path={tmp_path / 'base'}"))
+    other, _ = tiny_model("llama", seed=5)
+    other.save_pretrained(tmp_path / "base")
+    with pytest.raises(AdapterError, match="digest|base model"):
+        spul.load_model(run)
+
+
+def test_changed_data_is_refused(values: dict[str, Any], tmp_path: Path) -> None:
+    forget = Path(values["data"]["forget"]).read_text()
+    (tmp_path / "forget.jsonl").write_text(forget)
+    run = spul.unlearn(config_of(values, *FAST, f"data.forget={tmp_path / 'forget.jsonl'}"))
+    (tmp_path / "forget.jsonl").write_text(forget + json.dumps({"text": "greta is new", "label": "positive"}) + "\n")
+    with pytest.raises(RunError, match="train_forget.*restore it"):
+        spul.evaluate(run)
+
+
+@pytest.mark.parametrize(
+    ("override", "error", "message"),
+    [
+        ("prompt.num_virtual_tokens=128", ConfigError, "no room for text"),
+        ("task.max_length=1000", ConfigError, "exceeds the model's context of 128"),
+        ("task.max_length=12", DataError, "room"),
+        ("data.validation_share=0", ConfigError, "train.keep=best"),
+        ("prompt.kind=mlp train.learning_rate=1e30", RunError, "not finite"),
+        ("prompt.kind=mpl", ConfigError, "Did you mean 'mlp'"),
+        ("task.name=clasification", ConfigError, "Did you mean 'classification'"),
+        ("task.generic_answers=[positive]", DataError, "label"),
+        ("model.path=/nowhere/model", ModelError, "/nowhere/model"),
+        ("model.device=tpuu", ModelError, "tpuu"),
+    ],
+)
+def test_settings_that_cannot_be_met_are_clear_errors(
+    values: dict[str, Any], override: str, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        spul.unlearn(config_of(values, *override.split()))
+
+
+def test_a_failed_run_says_so(values: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="not finite"):
+        spul.unlearn(config_of(values, *DIVERGING, f"output_dir={tmp_path}"))
+    (path,) = tmp_path.iterdir()
+    with pytest.raises(RunError, match="'failed'.*not finite"):
+        Run.open(path)
+
+
+def test_resume_wants_the_same_configuration(values: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(RunError):
+        spul.unlearn(config_of(values, *DIVERGING, f"output_dir={tmp_path}"))
+    (path,) = tmp_path.iterdir()
+    with pytest.raises(RunError, match="another configuration"):
+        spul.unlearn(config_of(values, f"output_dir={tmp_path}"), resume=path)
+
+
+def test_a_tokenizer_without_a_pad_token_will_do(values: dict[str, Any], tmp_path: Path) -> None:
+    """Padding is never looked at, so its token does not matter: the prompt is the same bit for bit."""
+    shutil.copytree(values["model"]["path"], tmp_path / "base")
+    config_file = tmp_path / "base" / "tokenizer_config.json"
+    settings = json.loads(config_file.read_text())
+    del settings["pad_token"]
+    config_file.write_text(json.dumps(settings))
+    start = (*FAST, "prompt.init=text", "prompt.init_text=the film was dull")
+    run = spul.unlearn(config_of(values, *start, f"model.path={tmp_path / 'base'}"))
+    plain = spul.unlearn(config_of(values, *start))
+    assert [row["loss"] for row in run.train_log()] == [row["loss"] for row in plain.train_log()]
+
+
+def test_the_checkpoint_on_disk_is_never_touched(values: dict[str, Any], evaluated: Run) -> None:
+    expected, _ = tiny_model("llama")
+    assert model_digest(AutoModelForCausalLM.from_pretrained(values["model"]["path"])) == model_digest(expected)
