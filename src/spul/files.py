@@ -10,7 +10,21 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["file_digest", "write_bytes", "write_json", "write_jsonl", "write_text"]
+from spul.errors import ConfigError
+
+__all__ = ["expand_path", "file_digest", "write_bytes", "write_json", "write_jsonl", "write_text"]
+
+
+def expand_path(path: str) -> str:
+    """Return a path or hub id with ``~`` and environment variables expanded.
+
+    Raises:
+        ConfigError: a variable is not set.
+    """
+    expanded = os.path.expanduser(os.path.expandvars(path))
+    if "$" in expanded:
+        raise ConfigError(f"{path!r} names an environment variable that is not set; set it, or write the path out")
+    return expanded
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from spul.errors import MissingDependencyError, ModelError
+from spul.files import expand_path
 from spul.models.settings import ModelSettings
 
 __all__ = ["LoadedBase", "context_length", "load_base", "load_outline", "pad_token_id", "resolve_device"]
@@ -43,7 +44,7 @@ def load_base(settings: ModelSettings, path: str | None = None) -> LoadedBase:
             a fast one.
         MissingDependencyError: quantised loading without bitsandbytes.
     """
-    source = path or settings.path
+    source = expand_path(path or settings.path)
     device = resolve_device(settings.device)
     with _clear_errors(source):
         config, tokenizer = _config_and_tokenizer(settings, source)
@@ -66,8 +67,9 @@ def load_outline(settings: ModelSettings) -> LoadedBase:
     Raises:
         ModelError: as :func:`load_base`.
     """
-    with _clear_errors(settings.path):
-        config, tokenizer = _config_and_tokenizer(settings, settings.path)
+    source = expand_path(settings.path)
+    with _clear_errors(source):
+        config, tokenizer = _config_and_tokenizer(settings, source)
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=settings.trust_remote_code)
     return LoadedBase(model.eval(), tokenizer)
