@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 
-from spul.types import AnswerScores, AnswerSpace, Query, Sample
+from spul.types import AnswerScores, AnswerSpace, Example, Query, Sample
 
 ANSWERS = AnswerSpace(labels=("negative", "positive"), generic=("neutral", "unknown"))
 TOKENS = {"negative": (1,), "positive": (2,), "neutral": (3,), "unknown": (4, 5), "maybe": (6,)}
@@ -21,14 +21,16 @@ class FakeModel:
 
     def score(self, queries: Sequence[Query], answers: Sequence[Sequence[tuple[int, ...]]]) -> list[list[AnswerScores]]:
         self.calls.append(len(queries))
-        return [[self._one(TOKENS[self.knows[q.id]], option) for option in row] for q, row in zip(queries, answers)]
+        known = [TOKENS[self.knows[query.id]] for query in queries]
+        return [[self._one(own, option) for option in row] for own, row in zip(known, answers, strict=True)]
 
     def decode(self, ids: Sequence[int]) -> str:
         return next((text for text, tokens in TOKENS.items() if tokens == tuple(ids)), f"<{ids}>")
 
     def _one(self, known: tuple[int, ...], option: tuple[int, ...]) -> AnswerScores:
         says = tuple(known[i] if i < len(known) else 0 for i in range(len(option)))
-        return AnswerScores(tuple(log(self.sure if a == b else 1 - self.sure) for a, b in zip(says, option)), says)
+        hits = [own == asked for own, asked in zip(says, option, strict=True)]
+        return AnswerScores(tuple(log(self.sure if hit else 1 - self.sure) for hit in hits), says)
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,12 @@ class FakeTask:
     answers: AnswerSpace = ANSWERS
     name: str = "classification"
 
+    def pose_all(self, examples: Sequence[Example]) -> list[Query]:
+        return [make_query(example.id, example.answer, len(example.fields["text"])) for example in examples]
+
     def scored_answers(self, query: Query) -> dict[str, tuple[int, ...]]:
-        return {text: TOKENS[text] for text in dict.fromkeys((*self.answers.labels, *self.answers.generic, query.answer))}
+        texts = dict.fromkeys((*self.answers.labels, *self.answers.generic, query.answer))
+        return {text: TOKENS[text] for text in texts}
 
     def read(self, query: Query, scores: Mapping[str, AnswerScores], decode: Callable[[Sequence[int]], str]) -> Sample:
         said = [text for text, score in scores.items() if score.argmax_ids == TOKENS[text]]

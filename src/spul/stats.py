@@ -41,10 +41,6 @@ CHUNK_CELLS = 2**19
 """Cells (resamples × examples) that are worked on at once: 4 MiB of float64, which a processor's cache holds."""
 
 
-Counts = UInt8[np.ndarray, "b n"]
-"""How often each example is there, one row a resample."""
-
-
 class Interval(NamedTuple):
     """Ends of a 95 % interval."""
 
@@ -65,7 +61,7 @@ class Resamples:
         if n < 1 or resamples < 1:
             raise ValueError(f"expected at least one example and one resample, got {n} and {resamples}")
         self.n = n
-        self.counts: Counts = np.empty((resamples, n), dtype=np.uint8)
+        self.counts: UInt8[np.ndarray, "B n"] = np.empty((resamples, n), dtype=np.uint8)
         for row in self.counts:
             row[:] = np.bincount(rng.integers(0, n, size=n), minlength=n)
 
@@ -190,7 +186,7 @@ class _Pair:
         self._positive_order, self._negative_order = np.argsort(positives), np.argsort(negatives)
         self.positives, self.negatives = positives[self._positive_order], negatives[self._negative_order]
 
-    def auc(self, positives: Counts, negatives: Counts) -> Float[np.ndarray, " b"]:
+    def auc(self, positives: UInt8[np.ndarray, "b P"], negatives: UInt8[np.ndarray, "b N"]) -> Float[np.ndarray, " b"]:
         below = _cumulated(negatives, self._negative_order)
         less = below[:, np.searchsorted(self.negatives, self.positives, side="left")]
         less_or_equal = below[:, np.searchsorted(self.negatives, self.positives, side="right")]
@@ -198,7 +194,9 @@ class _Pair:
         share: Float[np.ndarray, " b"] = wins / (len(self.positives) * len(self.negatives))
         return share
 
-    def tpr(self, positives: Counts, negatives: Counts, fpr: float) -> Float[np.ndarray, " b"]:
+    def tpr(
+        self, positives: UInt8[np.ndarray, "b P"], negatives: UInt8[np.ndarray, "b N"], fpr: float
+    ) -> Float[np.ndarray, " b"]:
         # A product of a rate and a count may land a hair under a whole number.
         allowed = fpr * len(self.negatives) + 1e-9
         above = _cumulated(negatives, self._negative_order[::-1])[:, 1:]
@@ -211,19 +209,23 @@ class _Pair:
         return rate
 
 
-def _cumulated(counts: Counts, order: Int[np.ndarray, " n"]) -> Int[np.ndarray, "b m"]:
+def _cumulated(counts: UInt8[np.ndarray, "b n"], order: Int[np.ndarray, " n"]) -> Int[np.ndarray, "b n+1"]:
     """Return how many are among the first 0, 1, … n in that order."""
     out = np.zeros((len(counts), len(order) + 1), dtype=np.int32)
     np.cumsum(counts[:, order], axis=1, out=out[:, 1:])
     return out
 
 
-def _once(positives: Float[np.ndarray, " P"], negatives: Float[np.ndarray, " N"]) -> tuple[Counts, Counts]:
+def _once(
+    positives: Float[np.ndarray, " P"], negatives: Float[np.ndarray, " N"]
+) -> tuple[UInt8[np.ndarray, "1 P"], UInt8[np.ndarray, "1 N"]]:
     """Return counts with every example once."""
     return np.ones((1, len(positives)), dtype=np.uint8), np.ones((1, len(negatives)), dtype=np.uint8)
 
 
-def _in_chunks(positives: Resamples, negatives: Resamples) -> Iterator[tuple[Counts, Counts]]:
+def _in_chunks(
+    positives: Resamples, negatives: Resamples
+) -> Iterator[tuple[UInt8[np.ndarray, "b P"], UInt8[np.ndarray, "b N"]]]:
     for rows in _chunks(len(positives), positives.n + negatives.n):
         yield positives.counts[rows], negatives.counts[rows]
 
