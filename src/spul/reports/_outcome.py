@@ -1,0 +1,72 @@
+"""What a report reads from a run: its numbers by model, split and name, in the order they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from spul.runs import Run
+from spul.types import MetricResult
+
+__all__ = ["SHOWN_SPLITS", "Outcome", "split_title", "title"]
+
+SHOWN_SPLITS = ("train_forget", "test_forget", "train_retain", "test_retain")
+MODELS = ("base", "retrained", "unlearned", "pretrained")
+TITLES = {"base": "base", "retrained": "retrained", "unlearned": "unlearned", "pretrained": "pre-trained"}
+CONSTANT = "constant:"
+MOST_CONSTANTS = 4
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The numbers of one run.
+
+    Attributes:
+        metrics: by ``<model>/<split>/<metric>``.
+        models: which models were scored, in the order they are shown.
+        constants: which constant predictors are shown: all of them, or of many labels those that are right most often.
+    """
+
+    metrics: Mapping[str, MetricResult]
+    models: tuple[str, ...]
+    constants: tuple[str, ...]
+
+    @classmethod
+    def of(cls, run: Run) -> Outcome:
+        """Read a run's metrics.
+
+        Raises:
+            RunError: it was not evaluated.
+        """
+        metrics = dict(run.metrics)
+        present = {key.partition("/")[0] for key in metrics}
+        others = sorted(name for name in present if name not in MODELS and not name.startswith(CONSTANT))
+        models = (*(name for name in MODELS if name in present), *others)
+        constants = [name for name in present if name.startswith(CONSTANT)]
+
+        def right(name: str) -> float:
+            return sum(metrics[f"{name}/{split}/accuracy"].value or 0.0 for split in SHOWN_SPLITS)
+
+        best = sorted(constants, key=lambda name: (-right(name), name))[:MOST_CONSTANTS]
+        return cls(metrics, models, tuple(sorted(best)))
+
+    def get(self, model: str, split: str, metric: str) -> MetricResult | None:
+        """Return a number, ``None`` where it was not computed; ``split`` is empty for what is no split's."""
+        return self.metrics.get("/".join(part for part in (model, split, metric) if part))
+
+    def value(self, model: str, split: str, metric: str) -> float | None:
+        """Return a number without its interval, ``None`` where it is undefined or was not computed."""
+        result = self.get(model, split, metric)
+        return None if result is None else result.value
+
+
+def title(model: str) -> str:
+    """Return how a model is called in tables."""
+    if model.startswith(CONSTANT):
+        return f"always “{model.removeprefix(CONSTANT)}”"
+    return TITLES.get(model, model)
+
+
+def split_title(split: str) -> str:
+    """Return how a split is called in tables."""
+    return split.replace("_", " ")

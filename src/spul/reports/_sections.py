@@ -1,0 +1,227 @@
+"""The report's tables, as words in cells: everything that the HTML template shows is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from spul.metrics import Confusion
+from spul.reports._numbers import UNDEFINED, bare, interval, size, whole
+from spul.reports._outcome import SHOWN_SPLITS, Outcome, split_title, title
+from spul.runs import Run
+from spul.types import MetricResult
+
+__all__ = [
+    "Cell",
+    "Table",
+    "confusion_table",
+    "cost_rows",
+    "gap_table",
+    "main_tables",
+    "membership_tables",
+    "more_tables",
+    "overview_table",
+    "removal_table",
+]
+
+SCORES = (
+    ("loss", "membership_auc", "By the loss of the truth"),
+    ("generic", "membership_auc_generic", "By the probability of a generic answer"),
+)
+FALSE_POSITIVE_RATES = ("0.001", "0.01", "0.05")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number or a heading: what is written large, what is written small below it, and why a number is missing."""
+
+    text: str
+    small: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under headings; the first entry of a row is its heading.
+
+    Attributes:
+        caption: what the numbers are.
+        head: the columns' headings.
+        rows: heading and cells.
+        marked: headings of rows that are set off.
+        notes: reasons for numbers that are missing, said once.
+    """
+
+    caption: str
+    head: tuple[Cell, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    marked: tuple[str, ...] = ("unlearned",)
+
+    @property
+    def notes(self) -> list[str]:
+        """The reasons of what is undefined, each once."""
+        return list(dict.fromkeys(cell.reason for _, cells in self.rows for cell in cells if cell.reason))
+
+
+MAIN = (
+    ("accuracy", "Right answers, %: every answer of the vocabulary is allowed", True),
+    (
+        "restricted_accuracy",
+        "Right answers among the task’s labels only, %: what a generic answer on top can hide",
+        False,
+    ),
+    ("generic_rate", "Generic answers, % of the examples whose truth is a label", False),
+)
+MORE = (
+    ("weighted_f1", "Weighted F1, % (the paper’s second number; an answer outside the labels is wrong)", True),
+    ("balanced_accuracy", "Balanced accuracy, % (mean over the classes)", True),
+    ("out_of_label_rate", "Answers that are neither a label nor generic, %", False),
+    ("nll", "Loss of the truth, nats per token", False),
+)
+GAPS = (
+    ("accuracy", "right answers, points"),
+    ("weighted_f1", "weighted F1, points"),
+    ("restricted_accuracy", "right among labels, points"),
+    ("generic_rate", "generic answers, points"),
+    ("nll", "loss of the truth, nats"),
+)
+
+
+def main_tables(outcome: Outcome) -> list[Table]:
+    """Return models × splits for the three numbers that belong side by side."""
+    return [_models_by_splits(outcome, *metric) for metric in MAIN]
+
+
+def more_tables(outcome: Outcome) -> list[Table]:
+    """Return models × splits for the other numbers."""
+    return [_models_by_splits(outcome, *metric) for metric in MORE]
+
+
+def removal_table(outcome: Outcome) -> Table | None:
+    """Return what leaving out the prompt restores; ``None`` without the two models."""
+    if not {"unlearned", "base"} <= set(outcome.models):
+        return None
+    rows = tuple(
+        (
+            split_title(split),
+            (
+                _cell(outcome.get("unlearned", split, "accuracy")),
+                _cell(outcome.get("base", split, "accuracy")),
+                _cell(outcome.get("unlearned", split, "nll")),
+                _cell(outcome.get("base", split, "nll")),
+            ),
+        )
+        for split in SHOWN_SPLITS
+    )
+    states = ("with the prompt", "prompt removed")
+    head = tuple(Cell(state, number) for number in ("right answers, %", "loss of the truth, nats") for state in states)
+    return Table("With the prompt, and with the prompt removed", head, rows)
+
+
+def gap_table(outcome: Outcome) -> Table | None:
+    """Return the distance to the retrained model, beside the base's; ``None`` without an unlearned model."""
+    models = [model for model in ("base", "unlearned") if model in outcome.models]
+    if "unlearned" not in models:
+        return None
+    rows = tuple(
+        (
+            f"{title(model)}: {label}",
+            tuple(_cell(outcome.get(model, split, f"unlearning_gap:{metric}")) for split in SHOWN_SPLITS),
+        )
+        for metric, label in GAPS
+        for model in models
+    )
+    marked = tuple(heading for heading, _ in rows if heading.startswith("unlearned"))
+    caption = "Unlearning gap: distance to the model retrained without the forget set; 0 is perfect"
+    return Table(caption, tuple(Cell(split_title(split)) for split in SHOWN_SPLITS), rows, marked)
+
+
+def membership_tables(outcome: Outcome) -> list[Table]:
+    """Return, for each score, AUC, its distance to the retrained model's, and members found at few false alarms."""
+    found = (Cell("members found, %", f"at {100 * float(rate):g} % false alarms") for rate in FALSE_POSITIVE_RATES)
+    head = (Cell("AUC"), Cell("distance", "to retrained"), *found)
+    return [Table(caption, head, tuple(_membership_rows(outcome, by, metric))) for by, metric, caption in SCORES]
+
+
+def _membership_rows(outcome: Outcome, by: str, metric: str) -> Iterator[tuple[str, tuple[Cell, ...]]]:
+    for model in outcome.models:
+        keys = (metric, f"unlearning_gap:{metric}", *(f"membership_tpr:{by}@{rate}" for rate in FALSE_POSITIVE_RATES))
+        yield title(model), tuple(_cell(outcome.get(model, "", key)) for key in keys)
+
+
+def confusion_table(table: Confusion, split: str) -> Table:
+    """Return counts of answers by truth."""
+    rows = tuple(
+        (truth, tuple(Cell(whole(count)) for count in counts))
+        for truth, counts in zip(table.truths, table.counts, strict=True)
+    )
+    return Table(
+        f"Truth (rows) and answer (columns), {split_title(split)}", tuple(map(Cell, table.predictions)), rows, ()
+    )
+
+
+def overview_table(runs: Sequence[tuple[str, Outcome, Run]]) -> Table:
+    """Return the unlearned model of every run in a row."""
+    columns: tuple[tuple[Cell, Callable[[Outcome], MetricResult | None]], ...] = (
+        (Cell("right, %", "test forget"), lambda o: o.get("unlearned", "test_forget", "accuracy")),
+        (Cell("among labels, %", "test forget"), lambda o: o.get("unlearned", "test_forget", "restricted_accuracy")),
+        (Cell("generic, %", "test forget"), lambda o: o.get("unlearned", "test_forget", "generic_rate")),
+        (Cell("right, %", "test retain"), lambda o: o.get("unlearned", "test_retain", "accuracy")),
+        (
+            Cell("gap to retrained", "right, test forget"),
+            lambda o: o.get("unlearned", "test_forget", "unlearning_gap:accuracy"),
+        ),
+        (Cell("membership AUC", "by the loss"), lambda o: o.get("unlearned", "", "membership_auc")),
+    )
+    rows = tuple(
+        (
+            name,
+            (
+                *(_cell(read(outcome)) for _, read in columns),
+                Cell(_seconds(run.cost.get("seconds"))),
+                Cell(whole(run.cost.get("trained_parameters"))),
+            ),
+        )
+        for name, outcome, run in runs
+    )
+    head = (*(heading for heading, _ in columns), Cell("seconds"), Cell("trained", "parameters"))
+    return Table("The unlearned model of every run", head, rows, ())
+
+
+def cost_rows(run: Run) -> list[tuple[str, str]]:
+    """Return what the run cost, named."""
+    cost = run.cost
+    return [
+        ("Training", f"{_seconds(cost.get('seconds'))} seconds, {whole(cost.get('steps'))} steps"),
+        ("Trained parameters", whole(cost.get("trained_parameters"))),
+        ("Kept on disk", size(cost.get("artefact_bytes"))),
+        ("Peak memory", size(cost.get("peak_memory_bytes"))),
+        ("Device", str(cost.get("device") or UNDEFINED)),
+    ]
+
+
+def _models_by_splits(outcome: Outcome, metric: str, caption: str, with_constants: bool) -> Table:
+    models = outcome.models + (outcome.constants if with_constants else ())
+    rows = tuple(
+        (title(model), tuple(_cell(outcome.get(model, split, metric)) for split in SHOWN_SPLITS)) for model in models
+    )
+    counts = [_count(outcome, split, metric) for split in SHOWN_SPLITS]
+    head = tuple(Cell(split_title(split), f"n = {count}") for split, count in zip(SHOWN_SPLITS, counts, strict=True))
+    return Table(caption, head, rows)
+
+
+def _count(outcome: Outcome, split: str, metric: str) -> str:
+    found = {result.n for model in outcome.models if (result := outcome.get(model, split, metric)) is not None}
+    return " / ".join(f"{n:,}" for n in sorted(found)) or "0"
+
+
+def _cell(result: MetricResult | None) -> Cell:
+    if result is None:
+        return Cell(UNDEFINED)
+    if result.value is None:
+        return Cell(UNDEFINED, reason=result.reason or "")
+    return Cell(bare(result), interval(result))
+
+
+def _seconds(value: float | int | str | None) -> str:
+    return f"{value:,.1f}" if isinstance(value, int | float) else UNDEFINED

@@ -1,0 +1,86 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from spul.reports._numbers import bare, interval, size, whole
+from spul.reports._outcome import SHOWN_SPLITS, Outcome, split_title, title
+from spul.runs import Run
+from spul.types import MetricResult
+
+__all__ = ["cost_table", "results_table"]
+
+SECTIONS = (
+    ("accuracy", "right answers, %", True),
+    ("restricted_accuracy", "right answers among the task's labels only, %", False),
+    ("generic_rate", "generic answers, % of what has a label for truth", False),
+)
+"""Metric, heading, and whether constant predictors stand beside the models."""
+WIDEST_CELL = len("100.0 (92.6–100.0)")
+LEAST_CELL = len("(92.6–100.0)")
+
+
+class ResultsTable:
+    """Models × four splits; intervals stand under the numbers where the terminal is too narrow for both on a line."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        models = (*self._outcome.models, *self._outcome.constants)
+        names = max(len(title(model)) for model in models)
+        between = " " if options.max_width >= names + len(SHOWN_SPLITS) * (WIDEST_CELL + 1) else "\n"
+        for metric, heading, with_constants in SECTIONS:
+            yield Text(heading, style="bold")
+            table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+            table.add_column("", min_width=names)
+            for split in SHOWN_SPLITS:
+                table.add_column(split_title(split), justify="right", min_width=LEAST_CELL)
+            for model in self._outcome.models + (self._outcome.constants if with_constants else ()):
+                cells = [_cell(self._outcome.get(model, split, metric), between) for split in SHOWN_SPLITS]
+                table.add_row(Text(title(model), style="bold" if model == "unlearned" else ""), *cells)
+            yield table
+            yield ""
+        if "unlearned" in models:
+            yield "The prompt suppresses, it does not erase: without it the model is the base again."
+
+
+def results_table(run: Run) -> RenderableType:
+    """Return models × four splits: accuracy, accuracy among the labels, generic rate, with 95 % intervals.
+
+    Raises:
+        RunError: the run was not evaluated.
+    """
+    return ResultsTable(Outcome.of(run))
+
+
+def cost_table(runs: Sequence[Run]) -> RenderableType:
+    """Return what every run cost: seconds, steps, trained parameters, size of what is kept, peak memory."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("run")
+    for heading in ("seconds", "steps", "trained parameters", "kept on disk", "peak memory"):
+        table.add_column(heading, justify="right")
+    for run in runs:
+        cost = run.cost
+        seconds = cost.get("seconds")
+        table.add_row(
+            Text(run.config.name or run.config.method),
+            f"{seconds:,.1f}" if isinstance(seconds, int | float) else whole(None),
+            whole(cost.get("steps")),
+            whole(cost.get("trained_parameters")),
+            size(cost.get("artefact_bytes")),
+            size(cost.get("peak_memory_bytes")),
+        )
+    return table
+
+
+def _cell(result: MetricResult | None, between: str) -> Text:
+    text = Text(bare(result))
+    if result is not None and result.value is not None and interval(result):
+        text.append(between).append(interval(result), style="dim")
+    return text

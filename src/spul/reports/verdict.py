@@ -1,0 +1,199 @@
+"""What a run's numbers say, in plain words: suppressed, still there, cost, over-forgetting, membership, length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from spul.reports._numbers import bare, interval, number, signed
+from spul.reports._outcome import Outcome
+from spul.types import MetricResult
+
+__all__ = ["Finding", "verdict"]
+
+FORGET, RETAIN = "test_forget", "test_retain"
+
+
+class Finding(NamedTuple):
+    """One thing that the numbers say.
+
+    Attributes:
+        heading: a few words.
+        text: sentences with the numbers in them.
+        tone: whether it speaks for the run, against it, or neither.
+    """
+
+    heading: str
+    text: str
+    tone: Literal["good", "bad", "neutral"]
+
+
+def verdict(outcome: Outcome) -> list[Finding]:
+    """Return what there is to say of the unlearned model; nothing where there is none.
+
+    Every finding is about the test splits: examples of the same kinds that no model was trained on.
+    """
+    if "unlearned" not in outcome.models:
+        return []
+    tellers: tuple[Callable[[Outcome], Finding | None], ...] = (
+        _suppressed,
+        _still_there,
+        _retain_cost,
+        _against_retrained,
+        _membership,
+        _length,
+    )
+    return [finding for teller in tellers if (finding := teller(outcome)) is not None]
+
+
+def _suppressed(outcome: Outcome) -> Finding | None:
+    right, generic = (outcome.get("unlearned", FORGET, name) for name in ("accuracy", "generic_rate"))
+    if not _all_defined(right, generic):
+        return None
+    base = outcome.get("base", FORGET, "accuracy")
+    before = f"; the base model gives it for {_per_cent(base)}" if _all_defined(base) else ""
+    text = (
+        f"The unlearned model gives the true answer for {_per_cent(right)} of the unseen forget examples{before}. "
+        f"For {_per_cent(generic)} it gives a generic answer instead."
+    )
+    return Finding("What is suppressed", text, "neutral")
+
+
+def _still_there(outcome: Outcome) -> Finding | None:
+    right = outcome.get("unlearned", FORGET, "restricted_accuracy")
+    if not _all_defined(right):
+        return None
+    text = f"Allowed to answer with the task's labels only, it is right on {_per_cent(right)} of the same examples"
+    retrained = outcome.get("retrained", FORGET, "restricted_accuracy")
+    gap = outcome.get("unlearned", FORGET, "unlearning_gap:restricted_accuracy")
+    more = (
+        _all_defined(retrained)
+        and _clear(gap)
+        and (outcome.value("unlearned", FORGET, "restricted_accuracy") or 0)
+        > (outcome.value("retrained", FORGET, "restricted_accuracy") or 0)
+    )
+    if _all_defined(retrained):
+        text += f"; a model that never saw the forget set, on {_per_cent(retrained)}"
+    text += ". "
+    if more:
+        text += "So the generic answer stands in front of knowledge that is still there. "
+    text += "Whoever can leave out the prompt has the base model back, with all it knows."
+    return Finding("What is still there", text, "bad" if more else "neutral")
+
+
+def _retain_cost(outcome: Outcome) -> Finding | None:
+    cost = outcome.get("unlearned", RETAIN, "retain_cost")
+    right, before = (outcome.get(model, RETAIN, "accuracy") for model in ("unlearned", "base"))
+    if cost is None or cost.value is None or not _all_defined(right, before):
+        return None
+    text = f"On unseen retain examples accuracy goes from {_per_cent(before)} to {_per_cent(right)}: "
+    if not _clear(cost):
+        text += f"a change of {signed(_negated(cost))} points, which {cost.n:,} examples cannot tell from none."
+        return Finding("What it costs", text, "good")
+    word = "a loss" if cost.value > 0 else "a gain"
+    text += f"{word} of {bare(_absolute(cost))} points {interval(_absolute(cost))}."
+    return Finding("What it costs", text, "bad" if cost.value > 0 else "good")
+
+
+def _against_retrained(outcome: Outcome) -> Finding | None:
+    ours, aim = (outcome.get(model, FORGET, "accuracy") for model in ("unlearned", "retrained"))
+    heading = "Against the model that never saw it"
+    if ours is None or ours.value is None:
+        return None
+    if aim is None or aim.value is None:
+        text = (
+            "There is no retrained model beside this run, so nobody can say whether too much or too little is "
+            "forgotten: a low forget accuracy is no merit in itself."
+        )
+        return Finding(heading, text, "bad")
+    gap = outcome.get("unlearned", FORGET, "unlearning_gap:accuracy")
+    start = f"A model retrained without the forget set is right on {_per_cent(aim)} of the unseen forget examples. "
+    generic = outcome.get("retrained", FORGET, "generic_rate")
+    if _all_defined(generic):
+        start += f"It gives a generic answer for {_per_cent(generic)}. "
+    if not _clear(gap):
+        return Finding(heading, start + "The unlearned model cannot be told from it by this number.", "good")
+    assert gap is not None
+    size = f"{bare(gap)} points {interval(gap)}"
+    if ours.value < aim.value:
+        text = (
+            f"The unlearned model is {size} below it. That is over-forgetting: the silence itself shows that something "
+            "was taken away."
+        )
+    else:
+        text = (
+            f"The unlearned model is {size} above it: it still knows more than a model that never saw the forget set."
+        )
+    return Finding(heading, start + text, "bad")
+
+
+def _membership(outcome: Outcome) -> Finding | None:
+    parts, tone = [], "good"
+    for metric, by in (
+        ("membership_auc", "the loss"),
+        ("membership_auc_generic", "the probability of a generic answer"),
+    ):
+        ours, aim = (outcome.get(model, "", metric) for model in ("unlearned", "retrained"))
+        if not _all_defined(ours):
+            continue
+        part = f"By {by}, an AUC of {number(ours)}"
+        if _all_defined(aim):
+            gap = outcome.get("unlearned", "", f"unlearning_gap:{metric}")
+            far = _clear(gap)
+            tone = "bad" if far else tone
+            part += f", against {number(aim)} for the retrained model: " + (
+                f"{number(gap)} away from it" if far else "no difference that these examples show"
+            )
+        elif ours is not None and ours.low is not None and ours.high is not None:
+            tone = "bad" if not ours.low <= 0.5 <= ours.high else tone
+        parts.append(part + ".")
+    if not parts:
+        return None
+    start = "Can one tell from the answers which forget examples were trained on? 0.5 is no better than a coin. "
+    return Finding("Membership", start + " ".join(parts), "bad" if tone == "bad" else "good")
+
+
+def _length(outcome: Outcome) -> Finding | None:
+    matched = outcome.get("unlearned", RETAIN, "generic_rate_length_matched")
+    everywhere, forget = (outcome.get("unlearned", split, "generic_rate") for split in (RETAIN, FORGET))
+    if matched is None or not _all_defined(everywhere, forget):
+        return None
+    if matched.value is None:
+        return Finding("Length", f"Whether it goes by length cannot be said: {matched.reason}.", "neutral")
+    text = (
+        f"On retain examples as long as the forget examples it gives a generic answer for {_per_cent(matched)}; on all "
+        f"of retain, for {_per_cent(everywhere)}; on forget, for {_per_cent(forget)}. "
+    )
+    by_length = (matched.low or 0.0) > (everywhere.high if everywhere and everywhere.high is not None else 1.0)
+    if by_length:
+        text += "So part of what it has learned is length, not who or what is to be forgotten."
+        return Finding("Length", text, "bad")
+    return Finding("Length", text + "It does not go by length as far as this shows.", "neutral")
+
+
+def _all_defined(*results: MetricResult | None) -> bool:
+    return all(result is not None and result.value is not None for result in results)
+
+
+def _clear(result: MetricResult | None) -> bool:
+    """Return whether the interval of a difference leaves out zero."""
+    return (
+        result is not None
+        and result.low is not None
+        and result.high is not None
+        and not (result.low <= 0 <= result.high)
+    )
+
+
+def _per_cent(result: MetricResult | None) -> str:
+    ends = interval(result) if result is not None else ""
+    return f"{bare(result)}\N{NO-BREAK SPACE}% {ends}".rstrip()
+
+
+def _negated(result: MetricResult) -> MetricResult:
+    low, high = (None if end is None else -end for end in (result.high, result.low))
+    return MetricResult(-(result.value or 0.0), result.n, result.unit, None, low, high)
+
+
+def _absolute(result: MetricResult) -> MetricResult:
+    return _negated(result) if (result.value or 0.0) < 0 else result
