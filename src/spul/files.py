@@ -21,7 +21,7 @@ def expand_path(path: str) -> str:
     Raises:
         ConfigError: a variable is not set.
     """
-    expanded = os.path.expanduser(os.path.expandvars(path))
+    expanded = str(Path(os.path.expandvars(path)).expanduser())
     if "$" in expanded:
         raise ConfigError(f"{path!r} names an environment variable that is not set; set it, or write the path out")
     return expanded
