@@ -35,9 +35,10 @@ def _byte_level() -> Tokenizer:
 
 
 def _byte_level_closed() -> Tokenizer:
-    """With BOS in front and EOS behind."""
+    """With BOS in front and EOS behind; the offset of a token starts behind its space, as RoBERTa's does."""
     tokenizer = _byte_level()
-    tokenizer.post_processor = _around("<s> $A </s>")
+    trimmed = processors.ByteLevel(trim_offsets=True)
+    tokenizer.post_processor = processors.Sequence([trimmed, _around("<s> $A </s>")])
     return tokenizer
 
 

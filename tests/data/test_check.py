@@ -49,6 +49,12 @@ def test_hand_worked_overlaps() -> None:
     assert found["test_retain", "train"].same == 0
 
 
+def test_a_row_is_counted_as_the_same_or_as_near_but_not_as_both() -> None:
+    retain = examples("r", (LINE, "good"), (LINE.replace("eight", "nine"), "bad"))
+    report = check_splits(Splits(SPLITS.train_forget, retain, SPLITS.test_forget, SPLITS.test_retain))
+    assert (report.overlaps[0].rows_of, report.overlaps[0].same, report.overlaps[0].near) == ("train_forget", 2, 0)
+
+
 def test_near_duplicates_within_a_split() -> None:
     near = examples("n", (LINE, "good"), (LINE.replace("eight", "nine"), "good"), ("a cat", "bad"))
     report = check_splits(Splits(near, SPLITS.train_retain, SPLITS.test_forget, SPLITS.test_retain))

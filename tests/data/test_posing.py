@@ -100,6 +100,14 @@ def test_an_input_that_just_fits_is_not_cut() -> None:
     assert poser("byte_level", exact - 1).pose(example("the film is good"), LABELS).truncated
 
 
+def test_room_is_left_for_the_longest_answer_whatever_the_true_one_is() -> None:
+    full = poser("unigram").pose(example("the film is good"), LABELS)
+    shortest = min(LABELS, key=lambda label: len(full.candidates[label]))
+    assert len(full.candidates[shortest]) < longest(full)
+    exact = len(full.prompt_ids) + longest(full)
+    assert poser("unigram", exact - 1).pose(example("the film is good", shortest), LABELS).truncated
+
+
 def test_only_the_named_field_is_cut() -> None:
     template = Template.parse("{question} {text} : {answer}")
     fields = {"question": "the cat sat on the mat", "text": "nobody knows so the plot is dull"}

@@ -46,7 +46,8 @@ def split_off(examples: Sequence[Example], share: float, seed: int) -> Parts:
         if len(chosen) + len(group) <= wanted:
             chosen.update(group)
     if not chosen:
-        chosen.update(min((len(group), group) for group in order)[1])
+        smallest = min(order, key=len)
+        chosen.update(smallest)
     return Parts(
         kept=tuple(example for i, example in enumerate(examples) if i not in chosen),
         split_off=tuple(example for i, example in enumerate(examples) if i in chosen),
