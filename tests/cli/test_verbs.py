@@ -24,6 +24,10 @@ def call(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+def interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a configuration file for a run of a second."""
@@ -147,11 +151,7 @@ def test_interrupted_run_goes_on_as_the_message_says(config: Path, spul: Spul, m
     arguments = ["spul", "unlearn", "--config", str(config), "--no-evaluate", "--json"]
     monkeypatch.setattr(sys, "argv", arguments)
     whole = api.train
-
-    def interrupted(*args: Any, **kwargs: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(api, "train", interrupted)
+    monkeypatch.setattr(api, "train", interrupt)
     stopped = spul(*arguments[1:])
     assert stopped.exit_code == 130
     *_, command = stopped.stderr.strip().split("; go on with: ")
@@ -166,6 +166,22 @@ def test_resumed_run_keeps_its_settings(unlearned: dict[str, Any], spul: Spul) -
     result = spul("unlearn", "--resume", unlearned["run"], "--seed", 4)
     assert result.exit_code == 2
     assert "a resumed run keeps its configuration; got settings too (seed)" in result.stderr
+    result = spul("finetune", "--resume", unlearned["run"], "--retrain")
+    assert result.exit_code == 2
+    assert "got settings too (method=retrain)" in result.stderr
+
+
+def test_interrupt_while_resuming_names_the_same_run(copy: Path, spul: Spul, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "unlearn", interrupt)
+    result = spul("unlearn", "--resume", copy)
+    assert result.exit_code == 130
+    assert result.stderr.endswith(f"; go on with: spul evaluate {copy}\n"), "this one is trained already"
+
+
+def test_interrupt_before_a_run_is_begun(config: Path, spul: Spul, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "unlearn", interrupt)
+    result = spul("unlearn", "--config", config)
+    assert (result.exit_code, result.stderr) == (130, "interrupted before a run was begun\n")
 
 
 def test_complete_run_is_not_resumed(unlearned: dict[str, Any], spul: Spul) -> None:

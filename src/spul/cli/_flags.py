@@ -76,7 +76,7 @@ class ConfigFlags:
         _model("The model before any fine-tuning, to compare with.", metavar="PATH_OR_HUB_ID"),
         Key("model.pretrained"),
     ] = None
-    dtype: Annotated[Text, _model("Dtype of the weights: auto, float32, bfloat16 or float16."), Key("model.dtype")] = (
+    dtype: Annotated[Text, _model("Of the frozen weights: auto, float32, bfloat16 or float16."), Key("model.dtype")] = (
         None
     )
     quantization: Annotated[

@@ -15,7 +15,7 @@ from spul.cli._group import DEBUG
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Debug", "Json", "note", "results_only", "show", "show_json"]
+__all__ = ["Debug", "Json", "results_only", "show", "show_json"]
 
 
 def _remember_debug(context: typer.Context, value: bool) -> bool:
@@ -47,8 +47,3 @@ def show(*results: RenderableType) -> None:
     console = Console(markup=False, highlight=False, soft_wrap=False)
     for result in results:
         console.print(result, soft_wrap=isinstance(result, str))
-
-
-def note(message: str) -> None:
-    """Say something on stderr that is no result."""
-    typer.echo(message, err=True)

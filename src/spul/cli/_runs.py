@@ -44,7 +44,7 @@ def config_of(flags: ConfigFlags, resume: Path | None, *forced: str) -> RunConfi
         return flags.build(*forced)
     from spul.runs import Run
 
-    if given := flags.given():
+    if given := [*flags.given(), *forced]:
         raise ConfigError(
             "expected --resume alone, since a resumed run keeps its configuration; got settings too "
             f"({', '.join(given)}). Leave them out, or start a new run without --resume."
@@ -52,21 +52,28 @@ def config_of(flags: ConfigFlags, resume: Path | None, *forced: str) -> RunConfi
     return Run.open(resume, incomplete=True).config
 
 
-def remember_resume(context: typer.Context, output_dir: str) -> None:
-    """Let an interrupt from now on name the run that this command has begun, and the command that goes on with it."""
-    from spul.runs import Run
-
-    before = set(Path(output_dir).glob("*/manifest.json"))
+def remember_resume(context: typer.Context, config: RunConfig, resume: Path | None) -> None:
+    """Let an interrupt from now on name the run that this command works on, and the command that goes on with it."""
+    before = set(_runs_in(config.output_dir))
 
     def how_to_go_on() -> str:
-        for manifest in sorted(set(Path(output_dir).glob("*/manifest.json")) - before, reverse=True):
-            run = Run.open(manifest.parent, incomplete=True)
-            # Another process may write into the same directory at the same time.
-            if run.manifest.command == tuple(sys.argv) and run.status != "complete":
-                return f"; go on with: spul {run.manifest.kind} --resume {shlex.quote(str(run.path))}"
-        return " before anything was kept"
+        from spul.runs import Run
+
+        # Other processes may make runs in the same directory at the same time; this one's has this command.
+        begun = [Run.open(path, incomplete=True) for path in sorted(set(_runs_in(config.output_dir)) - before)]
+        mine = [run for run in begun if run.manifest.command == tuple(sys.argv)]
+        run = Run.open(resume, incomplete=True) if resume is not None else mine[-1] if mine else None
+        if run is None:
+            return " before a run was begun"
+        where = shlex.quote(str(run.path))
+        verb = "evaluate" if run.status == "complete" else f"{run.manifest.kind} --resume"
+        return f"; go on with: spul {verb} {where}"
 
     context.meta[RESUME] = how_to_go_on
+
+
+def _runs_in(directory: str) -> list[Path]:
+    return [manifest.parent for manifest in Path(directory).glob("*/manifest.json")]
 
 
 def show_run(run: Run, report: Path | None = None, *, json_output: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,22 +43,23 @@ def finetune(
 
     Example: spul finetune --model ./start --forget forget.csv --retain retain.csv --retrain
     """
+    config = config_of(flags, resume, *_forced(flags, resume, retrain=retrain, trainable=trainable))
+    remember_resume(context, config, resume)
+    # After the configuration, so that a typo is answered before torch is imported.
     from spul import api
 
-    config = config_of(flags, resume, *_forced(flags, retrain, trainable))
-    remember_resume(context, config.output_dir)
     with results_only():
         run = api.finetune(config, resume)
     show_run(run, json_output=json_output)
 
 
-def _forced(flags: ConfigFlags, retrain: bool, trainable: str | None) -> list[str]:
+def _forced(flags: ConfigFlags, resume: Path | None, *, retrain: bool, trainable: str | None) -> list[str]:
     if retrain and flags.method not in (None, "retrain"):
         raise ConfigError(f"expected --retrain or --method {flags.method}, got both. Leave one out.")
     forced = []
     if retrain:
         forced.append("method=retrain")
-    elif flags.method is None and flags.config is None:
+    elif flags.method is None and flags.config is None and resume is None:
         forced.append("method=finetune")
     if trainable is not None:
         forced.append(f"trainable={trainable}")

@@ -36,10 +36,11 @@ def unlearn(
 
     Example: spul unlearn --model ./base --forget forget.csv --retain retain.csv --column text=review
     """
+    config = config_of(flags, resume)
+    remember_resume(context, config, resume)
+    # After the configuration, so that a typo is answered before torch is imported.
     from spul import api
 
-    config = config_of(flags, resume)
-    remember_resume(context, config.output_dir)
     with results_only():
         run = api.unlearn(config, resume)
         report = None
