@@ -1,5 +1,6 @@
 # What people and CI call. Needs make, Python 3.11 or newer and pip; everything else is installed into .venv.
-PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do $$p $(NEW_ENOUGH) 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -18,8 +19,8 @@ setup: $(INSTALLED) ## Make .venv and install spul with what the tests need, in 
 # torch goes first and alone, so that no other build of it is resolved. Debian may lack ensurepip: then the pip that is
 # there puts one into the new environment.
 $(INSTALLED): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "expected Python 3.11 or newer, got '$(PYTHON)'. Install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@test -n "$(PYTHON)" && $(PYTHON) $(NEW_ENOUGH) || \
+	  { echo "expected Python 3.11 or newer, got '$(PYTHON)'. Install it, or name it: make PYTHON=/path/to/it" >&2; exit 2; }
 	@test -x $(BIN)/python && $(BIN)/python -m pip --version > /dev/null 2>&1 || \
 	  $(PYTHON) -m venv --clear $(VENV) > /dev/null 2>&1 || \
 	  { $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
