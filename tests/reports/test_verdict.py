@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from spul.reports._outcome import Outcome
+from spul.reports.verdict import Finding, verdict
+from spul.runs import Run
+from spul.types import MetricResult
+
+
+def share(value: float, low: float, high: float) -> MetricResult:
+    return MetricResult(value, 48, "share", None, low, high)
+
+
+def told(**numbers: MetricResult) -> dict[str, Finding]:
+    """What is said of numbers given as ``model__split__metric``."""
+    metrics = {key.replace("__", "/"): result for key, result in numbers.items()}
+    found = verdict(Outcome(metrics, ("base", "retrained", "unlearned"), ()))
+    return {finding.heading: finding for finding in found}
+
+
+ACCURACY = {
+    "unlearned__test_forget__accuracy": share(0.0, 0.0, 0.074),
+    "unlearned__test_forget__generic_rate": share(1.0, 0.926, 1.0),
+    "unlearned__test_forget__restricted_accuracy": share(0.94, 0.84, 0.98),
+}
+
+
+def gap(name: str, value: float, low: float, high: float) -> dict[str, MetricResult]:
+    return {f"unlearned__test_forget__unlearning_gap:{name}": share(value, low, high)}
+
+
+def test_run_is_told_in_six_findings(run: Run) -> None:
+    findings = verdict(Outcome.of(run))
+    assert [finding.heading for finding in findings] == [
+        "What is suppressed",
+        "What is still there",
+        "What it costs",
+        "Against the model that never saw it",
+        "Membership",
+        "Length",
+    ]
+    assert not any("eras" in finding.text for finding in findings)
+
+
+def test_over_forgetting_is_called_so() -> None:
+    finding = told(
+        **ACCURACY, retrained__test_forget__accuracy=share(0.4, 0.3, 0.5), **gap("accuracy", 0.4, 0.27, 0.52)
+    )["Against the model that never saw it"]
+    assert finding.tone == "bad"
+    assert "40.0 points (27.0–52.0) below it. That is over-forgetting" in finding.text
+
+
+def test_too_little_is_called_so() -> None:
+    numbers = {**ACCURACY, "unlearned__test_forget__accuracy": share(0.7, 0.6, 0.8)}
+    finding = told(**numbers, retrained__test_forget__accuracy=share(0.4, 0.3, 0.5), **gap("accuracy", 0.3, 0.2, 0.4))[
+        "Against the model that never saw it"
+    ]
+    assert "30.0 points (20.0–40.0) above it: it still knows more" in finding.text
+
+
+def test_no_difference_is_no_claim() -> None:
+    finding = told(
+        **ACCURACY, retrained__test_forget__accuracy=share(0.02, 0.0, 0.1), **gap("accuracy", 0.02, 0.0, 0.08)
+    )["Against the model that never saw it"]
+    assert (finding.tone, "cannot be told from it" in finding.text) == ("good", True)
+
+
+def test_without_a_retrained_model_nothing_is_claimed(alone: Run) -> None:
+    findings = {finding.heading: finding for finding in verdict(Outcome.of(alone))}
+    finding = findings["Against the model that never saw it"]
+    assert finding.tone == "bad"
+    assert "no retrained model beside this run" in finding.text
+
+
+def test_hidden_knowledge_is_called_so_only_against_the_retrained_model() -> None:
+    aim = {"retrained__test_forget__restricted_accuracy": share(0.5, 0.4, 0.6)}
+    hidden = told(**ACCURACY, **aim, **gap("restricted_accuracy", 0.44, 0.3, 0.6))["What is still there"]
+    assert (hidden.tone, "knowledge that is still there" in hidden.text) == ("bad", True)
+    same = told(**ACCURACY, **aim, **gap("restricted_accuracy", 0.02, 0.0, 0.1))["What is still there"]
+    assert (same.tone, "knowledge that is still there" in same.text) == ("neutral", False)
+    assert "leave out the prompt" in same.text
+
+
+def test_retain_cost_is_a_loss_a_gain_or_not_to_be_told() -> None:
+    both = {
+        "unlearned__test_retain__accuracy": share(0.95, 0.9, 0.98),
+        "base__test_retain__accuracy": share(0.98, 0.95, 0.99),
+    }
+
+    def cost(value: float, low: float, high: float) -> Finding:
+        return told(**both, unlearned__test_retain__retain_cost=share(value, low, high))["What it costs"]
+
+    assert "a loss of 3.0 points (1.0–5.0)" in cost(0.03, 0.01, 0.05).text
+    assert "a gain of 3.0 points (1.0–5.0)" in cost(-0.03, -0.05, -0.01).text
+    unclear = cost(0.01, -0.01, 0.03)
+    assert "a change of −1.0 (−3.0 to 1.0) points, which 48 examples cannot tell from none" in unclear.text
+    assert [cost(*c).tone for c in ((0.03, 0.01, 0.05), (-0.03, -0.05, -0.01))] == ["bad", "good"]
+
+
+def test_membership_signal_is_the_distance_to_the_retrained_model() -> None:
+    def auc(value: float, low: float, high: float) -> MetricResult:
+        return MetricResult(value, 200, "auc", None, low, high)
+
+    pair = {
+        "unlearned__membership_auc_generic": auc(0.67, 0.6, 0.74),
+        "retrained__membership_auc_generic": auc(0.5, 0.4, 0.6),
+    }
+    key = "unlearned__unlearning_gap:membership_auc_generic"
+    far = told(**pair, **{key: auc(0.17, 0.1, 0.25)})["Membership"]
+    assert (far.tone, "0.170 (0.100–0.250) away from it" in far.text) == ("bad", True)
+    near = told(**pair, **{key: auc(0.02, 0.0, 0.1)})["Membership"]
+    assert (near.tone, "no difference that these examples show" in near.text) == ("good", True)
+
+
+def test_membership_without_a_retrained_model_is_held_against_a_coin() -> None:
+    auc = MetricResult(0.67, 200, "auc", None, 0.6, 0.74)
+    assert told(unlearned__membership_auc=auc)["Membership"].tone == "bad"
+
+
+def test_forgetting_by_length_is_called_so() -> None:
+    rates = {**ACCURACY, "unlearned__test_retain__generic_rate": share(0.05, 0.03, 0.07)}
+    by_length = told(**rates, unlearned__test_retain__generic_rate_length_matched=share(0.48, 0.4, 0.56))["Length"]
+    assert (by_length.tone, "part of what it has learned is length" in by_length.text) == ("bad", True)
+    fine = told(**rates, unlearned__test_retain__generic_rate_length_matched=share(0.06, 0.02, 0.12))["Length"]
+    assert fine.tone == "neutral"
+    reason = "only 0 of 4 forget examples have a retain example of like length"
+    undefined = MetricResult(None, 0, "share", False, reason=reason)
+    unknown = told(**rates, unlearned__test_retain__generic_rate_length_matched=undefined)["Length"]
+    assert reason in unknown.text
+
+
+def test_nothing_is_said_where_nothing_is_known() -> None:
+    assert verdict(Outcome({}, ("unlearned",), ())) == []
+    assert verdict(Outcome({}, ("base",), ())) == []
