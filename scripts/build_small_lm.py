@@ -63,7 +63,7 @@ def build(
 
     Raises:
         DataError: an input is missing or unreadable.
-        RunError: ``out`` holds a build of another recipe or of other data.
+        RunError: ``out`` holds a build of another recipe or of other data, or a model from elsewhere.
     """
     plan = {"recipe": asdict(recipe), "inputs": _digests(data)}
     if (out / RECORD).exists():
@@ -152,6 +152,8 @@ def _open_workplace(out: Path, plan: dict[str, Any]) -> Path:
     """Return the folder of unfinished things inside ``out``, after a look at whose they are."""
     workplace = out / ".unfinished"
     plan_path = workplace / "plan.json"
+    if not plan_path.exists() and (out / "config.json").exists():
+        raise RunError(f"{out}: expected no model, came one without {RECORD}; choose another --out")
     if plan_path.exists():
         _must_match(json.loads(plan_path.read_text(encoding="utf-8")), plan, out)
     else:

@@ -196,6 +196,13 @@ def test_a_finished_build_is_left_alone_and_another_plan_is_refused(built: Path,
     assert before == {path.name: path.stat().st_mtime_ns for path in built.iterdir()}
 
 
+def test_a_model_from_elsewhere_is_not_overwritten(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(RunError, match=r"came one without build\.json"):
+        build_small_lm.build(data, tmp_path, TOY, command="test", log=_silent)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
 def test_an_unfinished_build_of_another_recipe_is_refused(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "small-lm"
     with pytest.raises(_PulledPlugError):
