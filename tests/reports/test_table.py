@@ -31,7 +31,7 @@ def test_models_and_splits_stand_with_their_numbers_and_intervals(run: Run) -> N
 
 
 def test_says_that_a_prompt_does_not_erase(run: Run) -> None:
-    assert "suppresses, it does not erase" in written(results_table(run), 120)
+    assert "suppresses; it does not erase" in written(results_table(run), 120)
 
 
 @pytest.mark.parametrize("width", [80, 90, 120, 200])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from spul.reports._outcome import Outcome
 from spul.reports.verdict import Finding, verdict
 from spul.runs import Run
@@ -57,11 +59,13 @@ def test_too_little_is_called_so() -> None:
     assert "30.0 points (20.0–40.0) above it: it still knows more" in finding.text
 
 
-def test_no_difference_is_no_claim() -> None:
+@pytest.mark.parametrize(("high", "tone"), [(0.05, "good"), (0.08, "neutral")])
+def test_no_difference_is_good_only_where_a_large_one_would_have_shown(high: float, tone: str) -> None:
     finding = told(
-        **ACCURACY, retrained__test_forget__accuracy=share(0.02, 0.0, 0.1), **gap("accuracy", 0.02, 0.0, 0.08)
+        **ACCURACY, retrained__test_forget__accuracy=share(0.02, 0.0, 0.1), **gap("accuracy", 0.02, 0.0, high)
     )["Against the model that never saw it"]
-    assert (finding.tone, "cannot be told from it" in finding.text) == ("good", True)
+    assert finding.tone == tone
+    assert "points away, which 48 examples cannot tell from none" in finding.text
 
 
 def test_without_a_retrained_model_nothing_is_claimed(alone: Run) -> None:
@@ -93,7 +97,9 @@ def test_retain_cost_is_a_loss_a_gain_or_not_to_be_told() -> None:
     assert "a gain of 3.0 points (1.0–5.0)" in cost(-0.03, -0.05, -0.01).text
     unclear = cost(0.01, -0.01, 0.03)
     assert "a change of −1.0 (−3.0 to 1.0) points, which 48 examples cannot tell from none" in unclear.text
-    assert [cost(*c).tone for c in ((0.03, 0.01, 0.05), (-0.03, -0.05, -0.01))] == ["bad", "good"]
+    ends = {(0.06, 0.03, 0.09): "bad", (0.03, 0.01, 0.05): "neutral", (0.01, -0.01, 0.03): "good"}
+    ends |= {(0.01, -0.1, 0.1): "neutral", (-0.03, -0.05, -0.01): "good"}
+    assert {numbers: cost(*numbers).tone for numbers in ends} == ends
 
 
 def test_membership_signal_is_the_distance_to_the_retrained_model() -> None:
@@ -108,7 +114,8 @@ def test_membership_signal_is_the_distance_to_the_retrained_model() -> None:
     far = told(**pair, **{key: auc(0.17, 0.1, 0.25)})["Membership"]
     assert (far.tone, "0.170 (0.100–0.250) away from it" in far.text) == ("bad", True)
     near = told(**pair, **{key: auc(0.02, 0.0, 0.1)})["Membership"]
-    assert (near.tone, "no difference that these examples show" in near.text) == ("good", True)
+    assert (near.tone, "no difference that these examples show" in near.text) == ("neutral", True)
+    assert told(**pair, **{key: auc(0.02, 0.0, 0.04)})["Membership"].tone == "good"
 
 
 def test_membership_without_a_retrained_model_is_held_against_a_coin() -> None:

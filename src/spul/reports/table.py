@@ -47,7 +47,7 @@ class ResultsTable:
             yield table
             yield ""
         if "unlearned" in models:
-            yield "The prompt suppresses, it does not erase: without it the model is the base again."
+            yield "The prompt suppresses; it does not erase: leave it out, and the base is back."
 
 
 def results_table(run: Run) -> RenderableType:

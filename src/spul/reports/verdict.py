@@ -12,6 +12,14 @@ from spul.types import MetricResult
 __all__ = ["Finding", "verdict"]
 
 FORGET, RETAIN = "test_forget", "test_retain"
+CLOSE = 0.05
+"""A difference whose interval ends within that (5 points, or 0.05 of an AUC) is small, whatever its sign."""
+
+Tone = Literal["good", "bad", "neutral"]
+MEMBERSHIP = (
+    ("membership_auc", "the loss"),
+    ("membership_auc_generic", "the probability of a generic answer"),
+)
 
 
 class Finding(NamedTuple):
@@ -20,12 +28,12 @@ class Finding(NamedTuple):
     Attributes:
         heading: a few words.
         text: sentences with the numbers in them.
-        tone: whether it speaks for the run, against it, or neither.
+        tone: whether it speaks for the run, against it, or neither. Too few examples to tell is neither.
     """
 
     heading: str
     text: str
-    tone: Literal["good", "bad", "neutral"]
+    tone: Tone
 
 
 def verdict(outcome: Outcome) -> list[Finding]:
@@ -89,10 +97,10 @@ def _retain_cost(outcome: Outcome) -> Finding | None:
     text = f"On unseen retain examples accuracy goes from {_per_cent(before)} to {_per_cent(right)}: "
     if not _clear(cost):
         text += f"a change of {signed(_negated(cost))} points, which {cost.n:,} examples cannot tell from none."
-        return Finding("What it costs", text, "good")
+        return Finding("What it costs", text, _tone(cost))
     word = "a loss" if cost.value > 0 else "a gain"
     text += f"{word} of {bare(_absolute(cost))} points {interval(_absolute(cost))}."
-    return Finding("What it costs", text, "bad" if cost.value > 0 else "good")
+    return Finding("What it costs", text, _tone(cost) if cost.value > 0 else "good")
 
 
 def _against_retrained(outcome: Outcome) -> Finding | None:
@@ -112,7 +120,8 @@ def _against_retrained(outcome: Outcome) -> Finding | None:
     if _all_defined(generic):
         start += f"It gives a generic answer for {_per_cent(generic)}. "
     if not _clear(gap):
-        return Finding(heading, start + "The unlearned model cannot be told from it by this number.", "good")
+        text = f"The unlearned model is {number(gap)} points away, which {ours.n:,} examples cannot tell from none."
+        return Finding(heading, start + text, _tone(gap))
     assert gap is not None
     size = f"{bare(gap)} points {interval(gap)}"
     if ours.value < aim.value:
@@ -128,29 +137,27 @@ def _against_retrained(outcome: Outcome) -> Finding | None:
 
 
 def _membership(outcome: Outcome) -> Finding | None:
-    parts, tone = [], "good"
-    for metric, by in (
-        ("membership_auc", "the loss"),
-        ("membership_auc_generic", "the probability of a generic answer"),
-    ):
-        ours, aim = (outcome.get(model, "", metric) for model in ("unlearned", "retrained"))
-        if not _all_defined(ours):
-            continue
-        part = f"By {by}, an AUC of {number(ours)}"
-        if _all_defined(aim):
-            gap = outcome.get("unlearned", "", f"unlearning_gap:{metric}")
-            far = _clear(gap)
-            tone = "bad" if far else tone
-            part += f", against {number(aim)} for the retrained model: " + (
-                f"{number(gap)} away from it" if far else "no difference that these examples show"
-            )
-        elif ours is not None and ours.low is not None and ours.high is not None:
-            tone = "bad" if not ours.low <= 0.5 <= ours.high else tone
-        parts.append(part + ".")
+    told = [_membership_by(outcome, metric, words) for metric, words in MEMBERSHIP]
+    parts = [part for part in told if part is not None]
     if not parts:
         return None
     start = "Can one tell from the answers which forget examples were trained on? 0.5 is no better than a coin. "
-    return Finding("Membership", start + " ".join(parts), "bad" if tone == "bad" else "good")
+    tones = {tone for _, tone in parts}
+    worst: Tone = "bad" if "bad" in tones else "neutral" if "neutral" in tones else "good"
+    return Finding("Membership", start + " ".join(text for text, _ in parts), worst)
+
+
+def _membership_by(outcome: Outcome, metric: str, words: str) -> tuple[str, Tone] | None:
+    ours, aim = (outcome.get(model, "", metric) for model in ("unlearned", "retrained"))
+    gap = outcome.get("unlearned", "", f"unlearning_gap:{metric}")
+    if ours is None or not _all_defined(ours):
+        return None
+    text = f"By {words}, an AUC of {number(ours)}"
+    if not _all_defined(aim, gap):
+        signal = ours.low is not None and ours.high is not None and not ours.low <= 0.5 <= ours.high
+        return text + ".", "bad" if signal else "neutral"
+    far = f"{number(gap)} away from it" if _clear(gap) else "no difference that these examples show"
+    return f"{text}, against {number(aim)} for the retrained model: {far}.", _tone(gap)
 
 
 def _length(outcome: Outcome) -> Finding | None:
@@ -183,6 +190,16 @@ def _clear(result: MetricResult | None) -> bool:
         and result.high is not None
         and not (result.low <= 0 <= result.high)
     )
+
+
+def _tone(difference: MetricResult | None) -> Tone:
+    """Return ``bad`` for a difference that shows, ``good`` for one that is small, ``neutral`` for both or neither."""
+    if difference is None or difference.low is None or difference.high is None:
+        return "neutral"
+    small = max(abs(difference.low), abs(difference.high)) <= CLOSE
+    if _clear(difference) == small:
+        return "neutral"
+    return "good" if small else "bad"
 
 
 def _per_cent(result: MetricResult | None) -> str:
