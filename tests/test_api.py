@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 import spul
 from spul.errors import AdapterError, ConfigError, DataError, ModelError, RunError
@@ -95,6 +95,34 @@ def test_lora_is_merged_into_an_ordinary_checkpoint(values: dict[str, Any]) -> N
     assert run.cost["trained_parameters"] == 2 * 2 * (32 + 32 + 32 + 16)
 
 
+@pytest.mark.parametrize("quantization", ["nf4", "int8"])
+@pytest.mark.filterwarnings("ignore")
+def test_qlora_trains_on_quantised_weights_and_leaves_a_checkpoint_in_full_precision(
+    values: dict[str, Any], tmp_path: Path, quantization: str
+) -> None:
+    pytest.importorskip("bitsandbytes", reason="the extra spul[quantized] is not installed")
+    # Blocks of four-bit weights hold 64 numbers, so the usual tiny model is too narrow.
+    shape = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    LlamaForCausalLM(LlamaConfig(vocab_size=100, max_position_embeddings=128, **shape)).save_pretrained(tmp_path)
+    tiny_model()[1].save_pretrained(tmp_path)
+    config = (*FAST, f"model.path={tmp_path}", f"model.quantization={quantization}")
+    run = spul.finetune(config_of({**values, "method": "finetune"}, *config, "trainable=lora", "lora.r=2"))
+    before = AutoModelForCausalLM.from_pretrained(tmp_path).state_dict()
+    after = AutoModelForCausalLM.from_pretrained(run.model_dir).state_dict()
+    changed = {
+        name.rpartition(".")[0].rpartition(".")[2] for name in before if not torch.equal(before[name], after[name])
+    }
+    assert changed == {"q_proj", "v_proj"}
+    prompt = spul.unlearn(config_of(values, *config, "train.keep=best", "train.eval_steps=2"))
+    assert [row["step"] for row in prompt.train_log() if "loss" in row] == [1, 2, 3, 4]
+    assert spul.load_model(prompt).num_virtual_tokens == 4
+
+
+def test_quantised_weights_are_not_trained(values: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="trainable=lora"):
+        spul.finetune(config_of({**values, "method": "finetune"}, "model.quantization=nf4"))
+
+
 def test_lora_on_modules_that_are_not_there_says_which_are(values: dict[str, Any]) -> None:
     config = config_of({**values, "method": "finetune"}, "trainable=lora", "lora.target_modules=[query]")
     with pytest.raises(ConfigError, match=r"not in LlamaForCausalLM; it has .*'q_proj'"):
@@ -113,7 +141,7 @@ def test_a_changed_base_is_refused(values: dict[str, Any], tmp_path: Path) -> No
     run = spul.unlearn(config_of(values, *FAST, f"model.path={tmp_path / 'base'}"))
     other, _ = tiny_model("llama", seed=5)
     other.save_pretrained(tmp_path / "base")
-    with pytest.raises(AdapterError, match="digest|base model"):
+    with pytest.raises(AdapterError, match=r"digest|base model"):
         spul.load_model(run)
 
 
@@ -122,7 +150,7 @@ def test_changed_data_is_refused(values: dict[str, Any], tmp_path: Path) -> None
     (tmp_path / "forget.jsonl").write_text(forget)
     run = spul.unlearn(config_of(values, *FAST, f"data.forget={tmp_path / 'forget.jsonl'}"))
     (tmp_path / "forget.jsonl").write_text(forget + json.dumps({"text": "greta is new", "label": "positive"}) + "\n")
-    with pytest.raises(RunError, match="train_forget.*restore it"):
+    with pytest.raises(RunError, match=r"train_forget.*restore it"):
         spul.evaluate(run)
 
 
@@ -152,7 +180,7 @@ def test_a_failed_run_says_so(values: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(RunError, match="not finite"):
         spul.unlearn(config_of(values, *DIVERGING, f"output_dir={tmp_path}"))
     (path,) = tmp_path.iterdir()
-    with pytest.raises(RunError, match="'failed'.*not finite"):
+    with pytest.raises(RunError, match=r"'failed'.*not finite"):
         Run.open(path)
 
 

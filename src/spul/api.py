@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
+from peft import PeftModel
+from transformers import PreTrainedModel
 
 from spul.config import RunConfig
 from spul.data.loading import load_splits
@@ -18,7 +20,7 @@ from spul.errors import ConfigError, RunError, SpulError
 from spul.models.adapter import check_base, load_adapter, save_adapter
 from spul.models.identity import BaseIdentity, base_identity
 from spul.models.loading import LoadedBase, context_length, load_base
-from spul.models.lora import add_lora, merge_lora
+from spul.models.lora import add_lora, merge_lora, merge_lora_into
 from spul.models.prompted import PromptedModel, WithoutPrompt
 from spul.progress import progress_bars
 from spul.prompts import PROMPTS, FixedPrompt, PromptEncoder, build_prompt
@@ -92,6 +94,8 @@ def finetune(config: RunConfig, resume: str | Path | None = None) -> Run:
         raise ConfigError(
             "expected `trainable: all` or `lora`, got 'prompt': soft prompts are learned with `spul unlearn`"
         )
+    if config.trainable == "all" and config.model.quantization != "none":
+        raise ConfigError("quantised weights cannot be trained; set trainable=lora (QLoRA), or model.quantization=none")
     setting = _set_up(config)
     base = setting.base.model
     torch.manual_seed(config.seed)
@@ -99,7 +103,7 @@ def finetune(config: RunConfig, resume: str | Path | None = None) -> Run:
     run = _open_or_create(config, "finetune", setting, resume)
 
     def keep() -> Path:
-        whole = base if adapted is None else merge_lora(adapted)
+        whole = base if adapted is None else _merged(config, adapted)
         whole.save_pretrained(run.model_dir)
         setting.base.tokenizer.save_pretrained(run.model_dir)
         return run.model_dir
@@ -169,6 +173,13 @@ def report(runs: Sequence[Run | str | Path], output: str | Path | None = None) -
         path = write_report(opened, run.path / "report.html")
         run.seal()
     return path
+
+
+def _merged(config: RunConfig, adapted: PeftModel) -> PreTrainedModel:
+    if config.model.quantization == "none":
+        return merge_lora(adapted)
+    whole = load_base(config.model.model_copy(update={"quantization": "none"}))
+    return merge_lora_into(whole.model, adapted, config.lora)
 
 
 def _models_beside(run: Run, model: PromptedModel) -> dict[str, LanguageModel]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from spul.data.batches import pad_right
+from spul.data.posing import encode_prompts
 from spul.errors import DataError
 from spul.models.cache import expanded_cache, map_cache
 from spul.models.head import select_positions
@@ -34,7 +35,7 @@ def generate(
     Raises:
         DataError: a text is empty, or too long for the context with the prompt and the new tokens.
     """
-    encoded = [tuple(model.tokenizer(text)["input_ids"]) for text in texts]
+    encoded = encode_prompts(model.tokenizer, texts)
     room = context_length(model.base) - model.num_virtual_tokens - max_new_tokens
     for text, ids in zip(texts, encoded, strict=True):
         if not 0 < len(ids) <= room:

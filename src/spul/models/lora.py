@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from transformers import PreTrainedModel
 
 from spul.errors import ConfigError
 from spul.models.settings import LoraSettings
 
-__all__ = ["add_lora", "merge_lora"]
+__all__ = ["add_lora", "merge_lora", "merge_lora_into"]
 
 
 def add_lora(base: PreTrainedModel, settings: LoraSettings) -> PeftModel:
@@ -40,6 +40,16 @@ def merge_lora(adapted: PeftModel) -> PreTrainedModel:
     """Return the base model with the adapters merged into its weights."""
     merged: PreTrainedModel = adapted.merge_and_unload()
     return merged
+
+
+def merge_lora_into(base: PreTrainedModel, adapted: PeftModel, settings: LoraSettings) -> PreTrainedModel:
+    """Return ``base`` with the adapters of another copy of it merged in.
+
+    What QLoRA leaves is merged into weights in full precision: merging into four bits would round the adapters away.
+    """
+    fresh = add_lora(base, settings)
+    set_peft_model_state_dict(fresh, get_peft_model_state_dict(adapted))
+    return merge_lora(fresh)
 
 
 def _is_linear(module: Any) -> bool:

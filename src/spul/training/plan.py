@@ -71,7 +71,8 @@ class TrainingPlan(Dataset[MicroBatch]):
         rows = self.rows_of_step(step)
         mine = rows[part :: self.passes_per_step]
         step_forget = sum(row < self._num_forget for row in rows)
-        batch = collate([self._queries[i] for i in mine], [i < self._num_forget for i in mine], self._pad_id)
+        flags = [i < self._num_forget for i in mine]
+        batch = collate([self._queries[i] for i in mine], flags, self._pad_id) if mine else None
         return MicroBatch(batch, step_forget, len(rows) - step_forget)
 
     def rows_of_step(self, step: int) -> list[int]:

@@ -24,16 +24,17 @@ __all__ = ["LossTerms", "MicroBatch", "Objective", "loss_terms"]
 class MicroBatch:
     """Rows of one forward pass, and how many forget and retain rows the whole optimiser step has.
 
-    The totals make gradient accumulation exact: 8 passes of 1 row give the gradient of 1 pass of 8 rows.
+    The totals make gradient accumulation exact: 8 passes of 1 row give the gradient of 1 pass of 8 rows. A step with
+    fewer rows than passes (the last of an epoch) has passes without a batch.
     """
 
-    batch: Batch
+    batch: Batch | None
     step_forget: int
     step_retain: int
 
     def to(self, device: torch.device) -> MicroBatch:
         """Return this with its tensors on ``device``."""
-        return replace(self, batch=self.batch.to(device))
+        return self if self.batch is None else replace(self, batch=self.batch.to(device))
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,11 @@ def loss_terms(
         ValueError: the KL term is asked for without the teacher's answers (a programming error).
     """
     batch = micro.batch
+    # With a graph of its own, so that a pass without any term has something to differentiate.
+    zero = torch.zeros((), device=model.device, requires_grad=True)
+    if batch is None:
+        return LossTerms(zero, zero, zero)
     logits = model(batch).logits
-    zero = logits.new_zeros((), dtype=torch.float32)
     forget = retain = kl = zero
     if objective.forget is not None and micro.step_forget:
         part = _select(batch, logits, batch.is_forget)

@@ -184,7 +184,7 @@ class SpulTrainer(Trainer):
             "loss_forget": forget.item(),
             "loss_retain": retain.item(),
             "loss_kl": kl.item(),
-            "tokens": float(micro.batch.lengths.sum()),
+            "tokens": float(micro.batch.lengths.sum()) if micro.batch is not None else 0.0,
         }
         for name, value in seen.items():
             self._terms[name] = self._terms.get(name, 0.0) + value
