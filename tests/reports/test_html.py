@@ -140,6 +140,13 @@ def test_several_runs_stand_in_one_table_and_can_be_reached(both: Page) -> None:
     assert "no retrained model was evaluated; name it in model.retrained" in both.text
 
 
+def test_fine_tuned_model_has_a_page_without_a_verdict(tmp_path: Path) -> None:
+    page = Page(render_report([make_run(tmp_path, models=("base", "pretrained"))]))
+    assert "The four splits" in page.text
+    assert "What this run does" not in page.text
+    assert "What removing the prompt restores" not in page.text
+
+
 def test_digests_and_configuration_are_there(page: Page, run: Run) -> None:
     assert run.manifest.base_digest is not None and run.manifest.base_digest in page.text
     assert all(digest in page.text for digest in run.manifest.split_digests.values())
