@@ -118,7 +118,7 @@ def test_an_objective_is_replaced_by_name_or_with_its_settings() -> None:
 def test_building_leaves_the_given_values_alone() -> None:
     values = {**MINIMAL, "train": {"batch_size": 8}}
     before = copy.deepcopy(values)
-    RunConfig.build(values, ["train.batch_size=16", "data.builtin_seed=5"])
+    RunConfig.build(values, ["train.batch_size=16", "data.seed=5"])
     assert values == before
 
 

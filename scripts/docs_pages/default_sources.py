@@ -20,7 +20,7 @@ SOURCES: dict[str, str] = {
     "model.device": OURS,
     "model.trust_remote_code": "ours: a checkpoint is data, not a program",
     "data.builtin": NONE,
-    "data.builtin_seed": OURS,
+    "data.seed": OURS,
     "data.folder": NONE,
     "data.forget": NONE,
     "data.retain": NONE,

@@ -141,7 +141,7 @@ def evaluate(run: Run | str | Path) -> Run:
     run = run if isinstance(run, Run) else Run.open(run)
     config = run.config
     with run.lock():
-        splits = load_splits(config.data, seed=config.seed, fields=Template.parse(config.task.template).fields)
+        splits = load_splits(config.data, fields=Template.parse(config.task.template).fields)
         _check_data(run, splits)
         model = load_model(run)
         task = _task(config, LoadedBase(model.base, model.tokenizer), splits)
@@ -202,7 +202,7 @@ def _set_up(config: RunConfig) -> _Setting:
     # A name that does not exist is found before anything large is loaded.
     PROMPTS.get(config.prompt.kind)
     TASKS.get(config.task.name)
-    splits = load_splits(config.data, seed=config.seed, fields=Template.parse(config.task.template).fields)
+    splits = load_splits(config.data, fields=Template.parse(config.task.template).fields)
     base = load_base(config.model)
     identity = base_identity(base.model, config.model.path)
     return _Setting(base, identity, splits, _task(config, base, splits))

@@ -37,8 +37,8 @@ def files(tmp_path: Path) -> dict[str, str]:
     return {"forget": write(tmp_path / "f.csv", FORGET), "retain": write(tmp_path / "r.csv", RETAIN)}
 
 
-def load(seed: int = 0, fields: tuple[str, ...] = ("text",), **values: Any) -> Splits:
-    return load_splits(DataSettings(**values), seed=seed, fields=fields)
+def load(fields: tuple[str, ...] = ("text",), **values: Any) -> Splits:
+    return load_splits(DataSettings(**values), fields=fields)
 
 
 def texts(examples: tuple[Example, ...]) -> set[str]:
@@ -120,7 +120,7 @@ def test_the_built_in_people_bring_general_material_to_retain() -> None:
     assert {row.answer for row in splits.train_forget} == {"positive", "negative"}
     assert splits.validation_forget
     assert splits.validation_retain
-    assert load(builtin="fictitious", builtin_seed=1).digests() != splits.digests()
+    assert load(builtin="fictitious", seed=1).digests() != splits.digests()
     with pytest.raises(ConfigError, match=r"data\.builtin: unknown data set 'fictitous'\. Did you mean 'fictitious'"):
         load(builtin="fictitous")
 

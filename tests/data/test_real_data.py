@@ -22,7 +22,7 @@ def load(name: str) -> Splits:
     if not (DATA / name).is_dir():
         pytest.skip(f"no {name} in {DATA}; set SPUL_DATA to where the real data is")
     settings = DataSettings(folder=str(DATA / name), columns={"answer": "label_text"}, validation_share=0)
-    return load_splits(settings, seed=0, fields=("text",))
+    return load_splits(settings, fields=("text",))
 
 
 @pytest.mark.parametrize(

@@ -38,12 +38,11 @@ BUILTIN_PARTS = {
 """Split → parts of the built-in people that make it up: general material is to be kept like the other people."""
 
 
-def load_splits(settings: DataSettings, *, seed: int, fields: Sequence[str]) -> Splits:
-    """Read, check and split the data of a run; the same settings, seed and rows give the same splits.
+def load_splits(settings: DataSettings, *, fields: Sequence[str]) -> Splits:
+    """Read, check and split the data of a run; the same settings and rows give the same splits.
 
     Args:
         settings: where the rows come from and what is done with them.
-        seed: decides what is split off and, under ``max_rows``, which rows are taken.
         fields: the fields that the template asks for, the answer left out.
 
     Raises:
@@ -51,6 +50,7 @@ def load_splits(settings: DataSettings, *, seed: int, fields: Sequence[str]) -> 
         DataError: a source cannot be read, a column is missing, a side is empty, or forget and retain overlap.
     """
     _check_mapping(settings, fields)
+    seed = settings.seed
     found = _unique_ids(_read(settings, fields))
     found = _without_overlap(found, settings)
     for side in ("forget", "retain"):
@@ -104,7 +104,7 @@ def _read(settings: DataSettings, fields: Sequence[str]) -> dict[str, Examples]:
 def _builtin_rows(settings: DataSettings) -> dict[str, list[dict[str, str]]]:
     if settings.builtin != "fictitious":
         raise ConfigError(f"data.builtin: {unknown_name('data set', str(settings.builtin), ['fictitious'])}")
-    parts = make_people_splits(seed=settings.builtin_seed)
+    parts = make_people_splits(seed=settings.seed)
     return {name: [row for part in members for row in parts[part]] for name, members in BUILTIN_PARTS.items()}
 
 

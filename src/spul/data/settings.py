@@ -27,7 +27,8 @@ class DataSettings(Settings):
 
     Attributes:
         builtin: name of a built-in data set.
-        builtin_seed: which world the built-in generator makes.
+        seed: decides the built-in world, what is split off and which rows ``max_rows`` takes. It is not the run's seed: a
+            base model and all prompts learned on it must mean the same rows by the same words.
         folder: directory with the splits.
         forget, retain: training rows to forget and to keep.
         test_forget, test_retain: rows of the same kinds that no model trained on. Where one is missing, whichever the
@@ -41,7 +42,7 @@ class DataSettings(Settings):
         test_share: share of the rows that is split off where a test side is missing.
         validation_share: share of each training side that no gradient sees; the best checkpoint is chosen on it. It is
             split off like a test side.
-        max_rows: split name → at most that many rows, drawn with the run's seed. The validation part is taken out of
+        max_rows: split name → at most that many rows, drawn with ``seed``. The validation part is taken out of
             what is left of train; ``extra_retain`` comes on top.
         overlap: what to do with a text that stands in forget and retain alike: refuse the data, drop it from retain, or
             keep it in both.
@@ -49,7 +50,7 @@ class DataSettings(Settings):
     """
 
     builtin: str | None = None
-    builtin_seed: int = 0
+    seed: int = 0
     folder: str | None = None
     forget: str | None = None
     retain: str | None = None
