@@ -224,3 +224,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_numbers_that_are_no_numbers_are_refused_from_python_too() -> None:
     assert "finite" in complaint(train={"learning_rate": math.inf})
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "a b", "../x"])
+def test_a_name_becomes_part_of_a_directorys_name(name: str) -> None:
+    with pytest.raises(ConfigError, match="name"):
+        RunConfig.build({"model": {"path": "m"}, "data": {"folder": "d"}, "name": name})
