@@ -161,7 +161,7 @@ class RunConfig(Settings):
     evaluation: EvalSettings = EvalSettings()
     seed: int = 0
     output_dir: str = "runs"
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] | None = None
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = None
 
     @classmethod
     def build(cls, values: Mapping[str, Any], overrides: Sequence[str] = ()) -> RunConfig:
