@@ -143,7 +143,7 @@ class RunConfig(Settings):
         retain: weights of the retain terms.
         train: how training goes.
         evaluation: how models are evaluated.
-        seed: of everything random: splits, generic answers, initial prompt, order of the rows, intervals.
+        seed: of generic answers, first values, order of the rows and intervals; the data have a seed of their own.
         output_dir: directory in which run directories are made.
         name: part of the run directory's name; the method's where missing.
     """

@@ -148,7 +148,7 @@ class ConfigFlags:
     ] = None
 
     method: Annotated[Text, _run("Registered recipe; see `spul list methods`."), Key("method")] = None
-    seed: Annotated[int | None, _run("Seed of everything random."), Key("seed")] = None
+    seed: Annotated[int | None, _run("Seed of the training; splits follow data.seed."), Key("seed")] = None
     output_dir: Annotated[
         Text, _run("Directory in which run directories are made.", metavar="DIR"), Key("output_dir")
     ] = None
