@@ -25,9 +25,7 @@ def test_a_shipped_configuration_is_valid(path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("stem", ["sst2_entity", "sst2_spul"])
-def test_real_sst2_is_learned_hidden_and_restored(
-    stem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_real_sst2_is_learned_hidden_and_restored(stem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Base, retrained and both prompts at full size: minutes to an hour, by how fast the core is."""
     if not (DATA / stem).is_dir():
         pytest.skip(f"no {DATA / stem}; set SPUL_DATA")

@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_a_started_run_says_so_and_how_to_go_on(run: Run) -> None:
-    with pytest.raises(RunError, match="status is 'started'.*--resume"):
+    with pytest.raises(RunError, match=r"status is 'started'.*--resume"):
         Run.open(run.path)
     assert Run.open(run.path, incomplete=True).config == run.config
 

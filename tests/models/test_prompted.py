@@ -18,7 +18,7 @@ P = 5
 
 
 def queries() -> list[Query]:
-    """Rows of different lengths, one longer than the sliding window of the tiny Gemmas; answers of one to three tokens."""
+    """Rows of different lengths, one longer than the tiny Gemmas' sliding window; answers of one to three tokens."""
     generator = torch.Generator().manual_seed(7)
     rows = []
     for i, (length, answer) in enumerate([(4, 1), (12, 2), (1, 3), (20, 1)]):

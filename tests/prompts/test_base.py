@@ -123,7 +123,9 @@ def test_a_text_s_rows_are_cut_or_repeated(p: int, expected: list[int]) -> None:
 @pytest.mark.parametrize("kind", ["direct", "prefix"])
 def test_noise_has_the_standard_deviation_asked_for(kind: str) -> None:
     """10⁴ numbers: the sample's standard deviation is within 5 % of 0.02, its mean within five standard errors of 0."""
-    values = build(kind, p=10_000 // (D if kind == "direct" else LAYERS * 2 * HEADS * HEAD_DIM), init="normal", init_std=0.02)()
+    values = build(
+        kind, p=10_000 // (D if kind == "direct" else LAYERS * 2 * HEADS * HEAD_DIM), init="normal", init_std=0.02
+    )()
     assert values.std().item() == pytest.approx(0.02, rel=0.05)
     assert abs(values.mean().item()) < 5 * 0.02 / values.numel() ** 0.5
 

@@ -27,8 +27,8 @@ class DataSettings(Settings):
 
     Attributes:
         builtin: name of a built-in data set.
-        seed: decides the built-in world, what is split off and which rows ``max_rows`` takes. It is not the run's seed: a
-            base model and all prompts learned on it must mean the same rows by the same words.
+        seed: decides the built-in world, what is split off and which rows ``max_rows`` takes. It is not the run's seed:
+            a base model and all prompts learned on it must mean the same rows by the same words.
         folder: directory with the splits.
         forget, retain: training rows to forget and to keep.
         test_forget, test_retain: rows of the same kinds that no model trained on. Where one is missing, whichever the
