@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from transformers import TrainingArguments
+from transformers.integrations.integration_utils import (
+    INTEGRATION_TO_CALLBACK,
+    get_available_reporting_integrations,
+)
 
 from spul.config import TrainSettings
-from spul.errors import ConfigError
+from spul.errors import ConfigError, MissingDependencyError, unknown_name
 
 __all__ = ["resolve_precision", "training_arguments"]
 
@@ -19,9 +24,11 @@ def training_arguments(
     """Return the Trainer's arguments for a run of ``num_steps`` optimiser steps that checkpoints into ``directory``.
 
     Raises:
-        ConfigError: half precision that the device does not have.
+        ConfigError: half precision that the device does not have, or a tracker that transformers does not know.
+        MissingDependencyError: a tracker that is not installed.
     """
     precision = resolve_precision(settings, device)
+    _check_trackers(settings.report_to)
     eval_steps = settings.eval_steps or max(1, num_steps // 10)
     save_steps = settings.save_steps or eval_steps
     cosine = settings.schedule == "cosine"
@@ -66,3 +73,11 @@ def resolve_precision(settings: TrainSettings, device: torch.device) -> str:
     if settings.precision == "fp16" and device.type == "cpu":
         raise ConfigError("train.precision=fp16 needs an accelerator; on a CPU use fp32")
     return settings.precision
+
+
+def _check_trackers(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in INTEGRATION_TO_CALLBACK:
+            raise ConfigError(f"train.report_to: {unknown_name('tracker', name, INTEGRATION_TO_CALLBACK)}")
+        if name not in get_available_reporting_integrations():
+            raise MissingDependencyError(f"train.report_to={name} needs a package that is not here: pip install {name}")
