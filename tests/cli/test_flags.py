@@ -48,8 +48,8 @@ def test_verbs_own_setting_wins_over_the_file_and_not_over_pairs(tmp_path: Path)
 
 @pytest.mark.parametrize("text", ["1e5", "no", "null", "[a]", "# x", "a: b", 'quo"ted', "line\nbreak", "naïve 🙂"])
 def test_text_stays_text_whatever_yaml_would_read_in_it(text: str) -> None:
-    config = ConfigFlags(**DATA, name=text, template=f"{text} {{text}} {{answer}}").build()
-    assert config.name == text
+    config = ConfigFlags(**DATA, revision=text, template=f"{text} {{text}} {{answer}}").build()
+    assert config.model.revision == text
     assert config.task.template == f"{text} {{text}} {{answer}}"
 
 
