@@ -122,7 +122,7 @@ def _measure(model: LlamaForCausalLM, prepared: Prepared, recipe: Recipe, data: 
 def _finish(out: Path, workplace: Path, model: LlamaForCausalLM, prepared: Prepared, record: dict[str, Any]) -> None:
     """Put the checkpoint into ``out``, the record last: where it is, all else is whole."""
     tokenizer = prepared.tokenizer
-    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+    model.generation_config = GenerationConfig(
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,

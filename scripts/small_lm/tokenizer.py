@@ -66,7 +66,7 @@ def wrap(bpe: Tokenizer, *, context: int) -> PreTrainedTokenizerFast:
         bpe: from ``fit_tokenizer``.
         context: ``model_max_length``, in tokens.
     """
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         pad_token=PAD,
         bos_token=BOS,
