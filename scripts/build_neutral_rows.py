@@ -56,7 +56,7 @@ _LARGEST_WEIGHT = 0.5
 class Settings:
     """How many rows, and the seed of everything that is drawn."""
 
-    train_rows: int = 2_400
+    train_rows: int = 800
     test_rows: int = 800
     seed: int = 0
 
