@@ -148,6 +148,9 @@ class ConfigFlags:
     ] = None
 
     method: Annotated[Text, _run("Registered recipe; see `spul list methods`."), Key("method")] = None
+    trainable: Annotated[
+        Text, _run("What is trained: prompt, lora or all weights; the method's where missing."), Key("trainable")
+    ] = None
     seed: Annotated[int | None, _run("Seed of the training; splits follow data.seed."), Key("seed")] = None
     output_dir: Annotated[
         Text, _run("Directory in which run directories are made.", metavar="DIR"), Key("output_dir")

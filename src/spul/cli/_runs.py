@@ -86,7 +86,7 @@ def show_run(run: Run, report: Path | None = None, *, json_output: bool) -> None
     if _evaluated(run):
         show(results_table(run), "")
     show(cost_table([run]), "")
-    kept = ("adapter", run.adapter_dir) if run.manifest.kind == "unlearn" else ("model", run.model_dir)
+    kept = ("adapter", run.adapter_dir) if run.config.trainable == "prompt" else ("model", run.model_dir)
     for name, path in (("run", run.path), kept, ("report", report)):
         if path is not None:
             show(f"{name:<8} {path}")

@@ -28,9 +28,6 @@ def finetune(
             rich_help_panel="Run",
         ),
     ] = False,
-    trainable: Annotated[
-        str | None, typer.Option(help="What is trained: all or lora.", rich_help_panel="Run", show_default="all")
-    ] = None,
     resume: Resume = None,
     json_output: Json = False,
     debug: Debug = False,
@@ -43,7 +40,7 @@ def finetune(
 
     Example: spul finetune --model ./start --forget forget.csv --retain retain.csv --retrain
     """
-    config = config_of(flags, resume, *_forced(flags, resume, retrain=retrain, trainable=trainable))
+    config = config_of(flags, resume, *_forced(flags, resume, retrain=retrain))
     remember_resume(context, config, resume)
     # After the configuration, so that a typo is answered before torch is imported.
     from spul import api
@@ -53,14 +50,10 @@ def finetune(
     show_run(run, json_output=json_output)
 
 
-def _forced(flags: ConfigFlags, resume: Path | None, *, retrain: bool, trainable: str | None) -> list[str]:
+def _forced(flags: ConfigFlags, resume: Path | None, *, retrain: bool) -> list[str]:
     if retrain and flags.method not in (None, "retrain"):
         raise ConfigError(f"expected --retrain or --method {flags.method}, got both. Leave one out.")
-    forced = []
     if retrain:
-        forced.append("method=retrain")
-    elif flags.method is None and flags.config is None and resume is None:
-        forced.append("method=finetune")
-    if trainable is not None:
-        forced.append(f"trainable={trainable}")
-    return forced
+        return ["method=retrain"]
+    # A file says itself which of the two it is.
+    return ["method=finetune"] if flags.method is None and flags.config is None and resume is None else []
