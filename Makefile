@@ -41,7 +41,7 @@ check: setup ## Lint, formatting, types, layers, docs.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(TEST_ENV) $(BIN)/python scripts/make_docs.py --check
 
 format: setup ## Put source into shape.

@@ -88,7 +88,7 @@ def test_eight_passes_of_one_row_equal_one_pass_of_eight(values: dict[str, Any],
 
 
 def test_passes_without_rows_change_nothing(values: dict[str, Any]) -> None:
-    """24 retain and 6 forget rows in steps of 16 leave 14 for an epoch's second step: two of its 16 passes are empty."""
+    """24 retain and 6 forget rows in steps of 16 leave 14 for the second step: two of its 16 passes are empty."""
     common = ["train.max_steps=3", "train.keep=last", "train.forget_ratio=natural", "train.batch_size=16"]
     whole = spul.unlearn(config_of(values, *common))
     parts = spul.unlearn(config_of(values, *common, "train.micro_batch_size=1"))
