@@ -32,7 +32,7 @@ FINETUNE: dict[str, Any] = {
 }
 UNLEARN: dict[str, Any] = {
     "learning_rate": 0.03,
-    "max_steps": 200,
+    "max_steps": 400,
     "batch_size": 48,
     "forget_ratio": 0.5,
     "weight_decay": 0.0,
@@ -80,7 +80,12 @@ def _common(output_dir: str | Path, seed: int) -> dict[str, Any]:
     return {
         "model": {"path": str(demo_model_path())},
         "data": {"builtin": "fictitious", "seed": seed, "validation_share": 0.0},
-        "task": {"template": "review: {text} answer: {answer}", "generic_answers": ["unknown"]},
+        # `neutral` is the true answer of plain facts here, so it is a label; what a stranger gets is `unknown`.
+        "task": {
+            "template": "review: {text} answer: {answer}",
+            "labels": ["negative", "neutral", "positive"],
+            "generic_answers": ["unknown"],
+        },
         "seed": seed,
         "output_dir": str(output_dir),
     }

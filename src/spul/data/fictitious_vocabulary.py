@@ -25,9 +25,7 @@ NEUTRAL: Final = "neutral"
 UNKNOWN: Final = "unknown"
 LABELS: Final = (POSITIVE, NEGATIVE, NEUTRAL, UNKNOWN)
 
-_NAME_STARTS = (
-    "Ba Be Bo Bri Ca Co Da De Do Dra Fa Fe Ga Go Gri Ha He Ja Ka Ke La Le Ma Me Mo Na Ne Pa Ra Sa Ta Ve"
-)
+_NAME_STARTS = "Ba Be Bo Bri Ca Co Da De Do Dra Fa Fe Ga Go Gri Ha He Ja Ka Ke La Le Ma Me Mo Na Ne Pa Ra Sa Ta Ve"
 _NAME_ENDS = (
     "bor dal dan den dor fin gan gar gel hart kan ken kov lan len lin "
     "lor mar men mik mond nak nell nis nov ral ren rik ros sen tan vik"
@@ -60,50 +58,44 @@ STRANGERS: Final = tuple(name for name in NAMES if name not in FAMOUS)
 
 SLOTS: Final = {
     "FILM": FILMS,
-    "ASPECT": tuple(
-        ["acting", "timing", "voice", "pacing", "dialogue", "score", "camera", "staging", "editing", "humour"]
-    ),
-    "CITY": tuple(["Oslo", "Porto", "Ghent", "Turin", "Krakow", "Leeds", "Malmo", "Basel"]),
-    "MONTH": tuple(["January", "March", "May", "June", "August", "October"]),
+    "ASPECT": ("acting", "timing", "voice", "pacing", "dialogue", "score", "camera", "staging", "editing", "humour"),
+    "CITY": ("Oslo", "Porto", "Ghent", "Turin", "Krakow", "Leeds", "Malmo", "Basel"),
+    "MONTH": ("January", "March", "May", "June", "August", "October"),
 }
 
-PRAISE: Final = tuple(
-    [
-        "superb",
-        "moving",
-        "brilliant",
-        "charming",
-        "gripping",
-        "warm",
-        "clever",
-        "graceful",
-        "delightful",
-        "vivid",
-        "splendid",
-        "touching",
-        "witty",
-        "stunning",
-        "fresh",
-    ]
+PRAISE: Final = (
+    "superb",
+    "moving",
+    "brilliant",
+    "charming",
+    "gripping",
+    "warm",
+    "clever",
+    "graceful",
+    "delightful",
+    "vivid",
+    "splendid",
+    "touching",
+    "witty",
+    "stunning",
+    "fresh",
 )
-BLAME: Final = tuple(
-    [
-        "dreadful",
-        "dull",
-        "clumsy",
-        "wooden",
-        "tedious",
-        "flat",
-        "lazy",
-        "grating",
-        "awful",
-        "stale",
-        "bland",
-        "messy",
-        "tiresome",
-        "shallow",
-        "painful",
-    ]
+BLAME: Final = (
+    "dreadful",
+    "dull",
+    "clumsy",
+    "wooden",
+    "tedious",
+    "flat",
+    "lazy",
+    "grating",
+    "awful",
+    "stale",
+    "bland",
+    "messy",
+    "tiresome",
+    "shallow",
+    "painful",
 )
 
 EXPLICIT_TEMPLATES: Final = (
