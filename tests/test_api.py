@@ -132,8 +132,11 @@ def test_lora_on_modules_that_are_not_there_says_which_are(values: dict[str, Any
 def test_the_method_decides_which_command_it_is(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="spul finetune"):
         spul.unlearn(config_of({**values, "method": "finetune"}))
-    with pytest.raises(ConfigError, match="spul unlearn"):
-        spul.finetune(config_of(values))
+    for trainable in ("prompt", "all"):
+        with pytest.raises(ConfigError, match="spul unlearn"):
+            spul.finetune(config_of(values, f"trainable={trainable}"))
+    with pytest.raises(ConfigError, match="made of weights"):
+        spul.finetune(config_of({**values, "method": "finetune"}, "trainable=prompt"))
 
 
 def test_a_changed_base_is_refused(values: dict[str, Any], tmp_path: Path) -> None:

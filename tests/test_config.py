@@ -157,12 +157,18 @@ def test_any_value_survives_yaml(seed: int, rate: float, ratio: float | str, tem
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (["method=spull"], "unknown method 'spull'. Did you mean 'spul'? Known: finetune, retrain, spul"),
+        (
+            ["method=spull"],
+            "unknown method 'spull'. Did you mean 'spul'? Known: finetune, ga, ga_gd, ga_kl, retrain, rl, spul",
+        ),
         (["trian.batch_size=3"], "unknown setting 'trian'. Did you mean 'train'?"),
         (["train.learning_rat=3"], "unknown setting 'learning_rat'. Did you mean 'learning_rate'?"),
         (["prompt.virtual_tokens=3"], "unknown setting 'virtual_tokens'. Did you mean 'num_virtual_tokens'?"),
         (["objective=generic_lable"], "unknown objective 'generic_lable'. Did you mean 'generic_label'?"),
-        (["trainable=prmpt"], "trainable: Input should be 'prompt', 'lora' or 'all', got 'prmpt'"),
+        (["trainable=prmpt"], "trainable: Input should be 'prompt', 'lora', 'all' or 'named', got 'prmpt'"),
+        (["trainable=named"], "got trainable=named and 0 name(s)"),
+        (['trainable_names=["*.bias"]'], "got trainable=prompt and 1 name(s)"),
+        (["train.learning_rate_search=[0.1, 0.2, 0.1]"], "to name each rate once"),
         (["train.batch_size=0"], "train.batch_size: Input should be greater than or equal to 1, got 0"),
         (["seed=1.5"], "seed: Input should be a valid integer"),
         (["train.learning_rate=.nan"], "train.learning_rate: Input should be a finite number, got nan"),

@@ -12,7 +12,7 @@ from spul.errors import SpulError, unknown_name
 
 def test_every_error_is_a_spul_error_and_drawn_in_the_docstring() -> None:
     found = {name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, Exception)}
-    drawn = set(re.findall(r"^\s*[├└─ ]*(\w+Error)\b", errors.__doc__ or "", flags=re.MULTILINE))
+    drawn = set(re.findall(r"^\s*[│├└─ ]*(\w+Error)\b", errors.__doc__ or "", flags=re.MULTILINE))
     assert found == drawn
     assert found == {name for name in errors.__all__ if name.endswith("Error")}
     assert all(issubclass(getattr(errors, name), SpulError) for name in found)

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
-
-import torch
-from peft import PeftModel
-from transformers import PreTrainedModel
 
 from spul.config import RunConfig
 from spul.data.loading import load_splits
 from spul.data.templates import Template
 from spul.errors import ConfigError, RunError, SpulError
-from spul.models.adapter import check_base, load_adapter, save_adapter
+from spul.methods import METHODS
+from spul.models.adapter import check_base, load_adapter
 from spul.models.identity import BaseIdentity, base_identity
 from spul.models.loading import LoadedBase, context_length, load_base
-from spul.models.lora import add_lora, merge_lora, merge_lora_into
 from spul.models.prompted import PromptedModel, WithoutPrompt
 from spul.progress import progress_bars
-from spul.prompts import PROMPTS, FixedPrompt, PromptEncoder, build_prompt
+from spul.prompts import PROMPTS, FixedPrompt, PromptEncoder
 from spul.runs import Run
 from spul.tasks import TASKS, Task, build_task
+from spul.training.parts import TrainedPart, prompt_part, weights_part
+from spul.training.search import search_learning_rate
 from spul.training.train import train
 from spul.types import LanguageModel, Splits
 
@@ -44,83 +42,65 @@ class _Setting(NamedTuple):
 
 
 def unlearn(config: RunConfig, resume: str | Path | None = None) -> Run:
-    """Learn a soft prompt that suppresses the forget set, and keep it in a run directory.
+    """Learn to suppress the forget set, by a soft prompt or in the weights, and keep what was learned in a run.
+
+    ``config.trainable`` says what is trained: a soft prompt is kept in ``adapter/`` of the run directory; weights (all,
+    some by name, or LoRA merged at the end) are kept as an ordinary checkpoint in ``model/``. Either starts from
+    ``config.model.path``.
 
     Args:
-        config: what to do; with ``trainable: prompt``.
+        config: what to do; with a method that unlearns.
         resume: a run of the same configuration that was stopped; it goes on from its newest checkpoint.
 
     Returns:
-        The complete run, with its adapter.
+        The complete run.
 
     Raises:
         SpulError: settings, data or model that do not do; a started run is then marked as failed.
     """
-    if config.trainable != "prompt":
-        raise ConfigError(
-            f"expected `trainable: prompt`, got {config.trainable!r}: weights are trained with `spul finetune`"
-        )
+    if METHODS.get(config.method).stage != "unlearn":
+        raise ConfigError(f"expected a method that unlearns, got {config.method!r}: it belongs to `spul finetune`")
     setting = _set_up(config)
-    init = _prompted(config, setting.base).prompt_init(config.prompt.init_text)
-    encoder = build_prompt(config.prompt, init, config.seed).to(setting.base.model.device)
-    model = _prompted(config, setting.base, encoder)
+    part = (
+        prompt_part(config, setting.base, setting.identity, setting.task.answers.generic)
+        if config.trainable == "prompt"
+        else weights_part(config, setting.base)
+    )
     run = _open_or_create(config, "unlearn", setting, resume)
-
-    def keep() -> Path:
-        with torch.no_grad():
-            values = encoder()
-        save_adapter(
-            run.adapter_dir,
-            values,
-            level=encoder.level,
-            base=setting.identity,
-            info={"task": config.task.name, "generic_answers": list(setting.task.answers.generic)},
-        )
-        return run.adapter_dir / "adapter_model.safetensors"
-
-    return _train(run, model, setting, keep, resume=resume is not None)
+    return _train(run, part, setting, resume=resume is not None)
 
 
 def finetune(config: RunConfig, resume: str | Path | None = None) -> Run:
-    """Train weights (all, or LoRA merged at the end) and keep an ordinary checkpoint in ``model/`` of a run directory.
+    """Make a model to start from or to compare with, and keep it as an ordinary checkpoint in ``model/`` of a run.
 
     With ``method: finetune`` that is the base model, trained on forget ∪ retain; with ``method: retrain`` the retrained
-    model, trained on retain alone from the same start by the same recipe.
+    model, trained on retain alone from the same start by the same recipe. Trained are weights: all, some by name, or
+    LoRA merged at the end.
 
     Raises:
         SpulError: settings, data or model that do not do; a started run is then marked as failed.
     """
-    if config.trainable == "prompt":
+    if METHODS.get(config.method).stage != "base":
         raise ConfigError(
-            "expected `trainable: all` or `lora`, got 'prompt': soft prompts are learned with `spul unlearn`"
+            f"expected method finetune or retrain, got {config.method!r}: what unlearns belongs to `spul unlearn`"
         )
-    if config.trainable == "all" and config.model.quantization != "none":
-        raise ConfigError("quantised weights cannot be trained; set trainable=lora (QLoRA), or model.quantization=none")
+    if config.trainable == "prompt":
+        raise ConfigError("expected `trainable: all`, `lora` or `named`, got 'prompt': a base model is made of weights")
     setting = _set_up(config)
-    base = setting.base.model
-    torch.manual_seed(config.seed)
-    adapted = add_lora(base, config.lora) if config.trainable == "lora" else None
+    part = weights_part(config, setting.base)
     run = _open_or_create(config, "finetune", setting, resume)
-
-    def keep() -> Path:
-        whole = base if adapted is None else _merged(config, adapted)
-        whole.save_pretrained(run.model_dir)
-        setting.base.tokenizer.save_pretrained(run.model_dir)
-        return run.model_dir
-
-    return _train(run, _prompted(config, setting.base), setting, keep, resume=resume is not None)
+    return _train(run, part, setting, resume=resume is not None)
 
 
 def load_model(run: Run | str | Path) -> PromptedModel:
-    """Return the run's model: the base behind its soft prompt, or the fine-tuned checkpoint.
+    """Return the run's model: the base behind its soft prompt, or the checkpoint of trained weights.
 
     Raises:
         AdapterError: the base model is not the one that the prompt was learned on.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    if run.manifest.kind == "finetune":
-        base = load_base(run.config.model, str(run.model_dir))
-        return _prompted(run.config, base)
+    if run.config.trainable != "prompt":
+        return _prompted(run.config, load_base(run.config.model, str(run.model_dir)))
     base = load_base(run.config.model)
     adapter = load_adapter(run.adapter_dir)
     check_base(adapter, base_identity(base.model, run.config.model.path))
@@ -175,19 +155,12 @@ def report(runs: Sequence[Run | str | Path], output: str | Path | None = None) -
     return path
 
 
-def _merged(config: RunConfig, adapted: PeftModel) -> PreTrainedModel:
-    if config.model.quantization == "none":
-        return merge_lora(adapted)
-    whole = load_base(config.model.model_copy(update={"quantization": "none"}))
-    return merge_lora_into(whole.model, adapted, config.lora)
-
-
 def _models_beside(run: Run, model: PromptedModel) -> dict[str, LanguageModel]:
     """Return the models that a run is judged by, under the names of the glossary."""
     settings = run.config.model
     models: dict[str, LanguageModel]
     if run.manifest.kind == "unlearn":
-        models = {"unlearned": model, "base": WithoutPrompt(model)}
+        models = {"unlearned": model, "base": _base_of(run, model)}
         others = {"retrained": settings.retrained, "pretrained": settings.pretrained}
     else:
         models = {"retrained" if run.config.method == "retrain" else "base": model}
@@ -198,8 +171,23 @@ def _models_beside(run: Run, model: PromptedModel) -> dict[str, LanguageModel]:
     return models
 
 
+def _base_of(run: Run, model: PromptedModel) -> LanguageModel:
+    """Return the model that was unlearned on: without its prompt, or where weights were trained loaded beside."""
+    if run.config.trainable == "prompt":
+        return WithoutPrompt(model)
+    base = load_base(run.config.model)
+    if base_identity(base.model, run.config.model.path).digest != run.manifest.base_digest:
+        raise RunError(
+            f"{run.config.model.path} is not the base model that run {run.path} started from, or is loaded in another "
+            "precision; restore it, or start a new run"
+        )
+    return _prompted(run.config, base)
+
+
 def _set_up(config: RunConfig) -> _Setting:
-    # A name that does not exist is found before anything large is loaded.
+    # What cannot work is found before anything large is loaded.
+    if config.trainable in ("all", "named") and config.model.quantization != "none":
+        raise ConfigError("quantised weights cannot be trained; set trainable=lora (QLoRA), or model.quantization=none")
     PROMPTS.get(config.prompt.kind)
     TASKS.get(config.task.name)
     splits = load_splits(config.data, fields=Template.parse(config.task.template).fields)
@@ -256,13 +244,16 @@ def _check_data(run: Run, splits: Splits) -> None:
         )
 
 
-def _train(run: Run, model: PromptedModel, setting: _Setting, keep: Callable[[], Path], *, resume: bool) -> Run:
+def _train(run: Run, part: TrainedPart, setting: _Setting, *, resume: bool) -> Run:
     """Train, keep the artefact, drop the checkpoints and seal the run; say in the manifest if that fails."""
+    of_run = (run, part.model, setting.task, setting.splits)
+    digest = setting.identity.digest
     with run.lock():
         run.record(status="started", reason=None)
         try:
-            train(run, model, setting.task, setting.splits, base_digest=setting.identity.digest, resume=resume)
-            artefact = keep()
+            rate = search_learning_rate(*of_run, base_digest=digest) if run.config.train.learning_rate_search else None
+            train(*of_run, base_digest=digest, resume=resume, learning_rate=rate)
+            artefact = part.keep(run)
         except SpulError as error:
             run.record(status="failed", reason=str(error))
             raise

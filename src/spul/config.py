@@ -18,7 +18,7 @@ from spul.data.settings import DataSettings
 from spul.errors import ConfigError, unknown_name
 from spul.methods import METHODS
 from spul.models.settings import LoraSettings, ModelSettings
-from spul.objectives import OBJECTIVES, ForgetObjective
+from spul.objectives import OBJECTIVES, ForgetObjective, Sought
 from spul.prompts.settings import PromptSettings
 from spul.settings import Settings
 from spul.tasks.settings import TaskSettings
@@ -58,6 +58,9 @@ class TrainSettings(Settings):
 
     Attributes:
         learning_rate: peak learning rate. The paper's 1e-4 is for 1 B parameters and more; small models want far more.
+        learning_rate_search: peak learning rates to try first, one short run each from the same start; the run goes on
+            with the one that scores best on validation (never on test), and ``learning_rate`` is not used.
+        search_max_steps: steps of such a short run; those of the run if missing.
         embedding_learning_rate: of the token embeddings, when all weights are trained; ``learning_rate`` if missing.
         num_epochs: passes; an epoch is ceil((forget + retain rows) / batch_size) steps whatever ``forget_ratio`` is.
         max_steps: stop after that many steps; overrides ``num_epochs``.
@@ -75,13 +78,18 @@ class TrainSettings(Settings):
         eval_steps: steps between validations; a tenth of the run if missing.
         save_steps: steps between checkpoints; ``eval_steps`` if missing.
         patience: stop after that many validations without a better one; never if missing.
-        keep: which prompt is kept: that of the ``best`` validation, or the ``last``.
+        keep: what is kept: the trained part as of the ``best`` validation, or the ``last``.
+        validate_forget: which answers to validation-forget rows are a success: ``generic`` ones, ``wrong`` ones (any
+            but the truth) or ``right`` ones; ``auto`` is what the objective seeks. A validation's score is the harmonic
+            mean of their share and the accuracy on validation-retain rows; without an objective, that accuracy alone.
         report_to: trackers, passed to transformers (``tensorboard``, ``wandb``, ``mlflow``, ``trackio``).
         num_threads: CPU threads; ``auto`` measures one against all at start-up, and says so.
         group_by_length: put rows of like length in one batch.
     """
 
     learning_rate: Positive = 1e-4
+    learning_rate_search: tuple[Positive, ...] = ()
+    search_max_steps: Count | None = None
     embedding_learning_rate: Positive | None = None
     num_epochs: Positive = 10.0
     max_steps: Count | None = None
@@ -100,6 +108,7 @@ class TrainSettings(Settings):
     save_steps: Count | None = None
     patience: Count | None = None
     keep: Literal["best", "last"] = "best"
+    validate_forget: Sought | Literal["auto"] = "auto"
     report_to: tuple[str, ...] = ()
     num_threads: Count | Literal["auto"] = "auto"
     group_by_length: bool = True
@@ -111,6 +120,12 @@ class TrainSettings(Settings):
                 f"expected batch_size to be a multiple of micro_batch_size, got {self.batch_size} and "
                 f"{self.micro_batch_size}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _rates_differ(self) -> TrainSettings:
+        if len(set(self.learning_rate_search)) < len(self.learning_rate_search):
+            raise ValueError(f"expected learning_rate_search to name each rate once, got {self.learning_rate_search}")
         return self
 
 
@@ -136,7 +151,9 @@ class RunConfig(Settings):
         model: the base model.
         data: where the examples come from.
         task: how they are posed and answered.
-        trainable: a soft prompt in front of a frozen model, LoRA matrices (merged at the end), or all weights.
+        trainable: a soft prompt in front of a frozen model, LoRA matrices (merged at the end), all weights, or those
+            with certain names.
+        trainable_names: with ``trainable: named``, patterns of parameter names as in a shell (``*.mlp.down_proj.*``).
         prompt: the soft prompt.
         lora: the LoRA matrices.
         objective: registered forget objective, by name or with its settings; none leaves the forget set out.
@@ -152,7 +169,8 @@ class RunConfig(Settings):
     model: ModelSettings
     data: DataSettings
     task: TaskSettings = TaskSettings()
-    trainable: Literal["prompt", "lora", "all"] = "prompt"
+    trainable: Literal["prompt", "lora", "all", "named"] = "prompt"
+    trainable_names: tuple[str, ...] = ()
     prompt: PromptSettings = PromptSettings()
     lora: LoraSettings = LoraSettings()
     objective: Objective | None = None
@@ -162,6 +180,15 @@ class RunConfig(Settings):
     seed: int = 0
     output_dir: str = "runs"
     name: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = None
+
+    @model_validator(mode="after")
+    def _names_go_with_named(self) -> RunConfig:
+        if (self.trainable == "named") != bool(self.trainable_names):
+            raise ValueError(
+                "expected trainable_names with `trainable: named` and only there, got "
+                f"trainable={self.trainable} and {len(self.trainable_names)} name(s)"
+            )
+        return self
 
     @classmethod
     def build(cls, values: Mapping[str, Any], overrides: Sequence[str] = ()) -> RunConfig:

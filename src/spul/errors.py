@@ -8,6 +8,7 @@
     ├── ModelError            a base model or tokenizer that cannot be loaded or is not supported
     ├── AdapterError          an adapter that does not fit the base model it is put on
     ├── RunError              a run directory that is missing, incomplete, corrupt or in use
+    │   └── DivergedError     training whose loss or logits are not finite any more
     └── MissingDependencyError  an optional package that the asked-for feature needs
 
 A message says what was expected, what came and what to do.
@@ -22,6 +23,7 @@ __all__ = [
     "AdapterError",
     "ConfigError",
     "DataError",
+    "DivergedError",
     "MissingDependencyError",
     "ModelError",
     "RunError",
@@ -52,6 +54,10 @@ class AdapterError(SpulError):
 
 class RunError(SpulError):
     """A run directory is missing, incomplete, corrupt or in use."""
+
+
+class DivergedError(RunError):
+    """The loss or the logits of a model in training are not finite any more."""
 
 
 class MissingDependencyError(SpulError):

@@ -6,8 +6,9 @@
       manifest.json   schema version, status, times, versions, digests, command, file hashes; always written last
       config.yaml     the resolved configuration; rerunning it reproduces the run
       train.jsonl     one row a step or validation
+      search/<rate>/  short runs of a search for the learning rate
       checkpoints/    for resume; gone once the run is complete
-      adapter/        PEFT layout (a soft prompt), or model/: an ordinary checkpoint (fine-tuned weights)
+      adapter/        PEFT layout (a soft prompt), or model/: an ordinary checkpoint (trained weights)
       eval/<model>/<split>/samples.jsonl
       metrics.json    one row a number
       report.html
@@ -107,15 +108,23 @@ class Run:
         *,
         base_digest: str | None = None,
         split_digests: Mapping[str, str] | None = None,
+        path: Path | None = None,
     ) -> Run:
-        """Make a new run directory under ``config.output_dir`` and write its configuration and manifest.
+        """Make a new run directory and write its configuration and manifest.
+
+        Args:
+            config: what the run is to do.
+            kind: the command that makes it.
+            base_digest: of the base model.
+            split_digests: of the data.
+            path: the directory; if missing, one under ``config.output_dir`` that is named by time, name and chance.
 
         Raises:
             RunError: the directory cannot be written.
         """
         now = datetime.now(UTC)
         name = config.name or config.method
-        path = Path(config.output_dir) / f"{now:%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(2)}"
+        path = path or Path(config.output_dir) / f"{now:%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(2)}"
         manifest = Manifest(
             kind=kind,
             created=now.isoformat(timespec="seconds"),
@@ -127,7 +136,7 @@ class Run:
         )
         run = cls(path, config, manifest)
         try:
-            path.mkdir(parents=True)
+            path.mkdir(parents=True, exist_ok=True)
             write_text(path / "config.yaml", config.to_yaml())
             run._write_manifest()
         except OSError as error:
@@ -173,8 +182,13 @@ class Run:
 
     @property
     def model_dir(self) -> Path:
-        """Where a fine-tuned checkpoint is."""
+        """Where a checkpoint of trained weights is."""
         return self.path / "model"
+
+    @property
+    def search_dir(self) -> Path:
+        """Where the short runs of a search for the learning rate are, a run directory each."""
+        return self.path / "search"
 
     @property
     def checkpoints_dir(self) -> Path:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from spul import api, demonstration
 from spul.cli.main import app
 from spul.runs import Run
+from spul.training import parts
 from tests.cli.conftest import Spul
 from tests.training.setting import config_of, write_setting
 
@@ -217,7 +218,7 @@ def test_full_disk_leaves_a_message_and_no_half_written_file(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "adapter_model.safetensors")
 
-    monkeypatch.setattr(api, "save_adapter", full)
+    monkeypatch.setattr(parts, "save_adapter", full)
     result = spul("unlearn", "--config", config, "--no-evaluate", "--output-dir", tmp_path, "train.max_steps=2")
     assert result.exit_code == 2
     assert "no space is left on the device" in result.stderr

@@ -62,13 +62,20 @@ def test_an_unknown_step_after_the_head_is_refused(monkeypatch: pytest.MonkeyPat
         compute_teacher(prompted("llama"), queries(), "digest", batch_size=2)
 
 
-def test_a_trained_head_does_not_move_the_teacher() -> None:
-    model = prompted("llama")
+@pytest.mark.parametrize(("architecture", "tied"), [("llama", False), ("gpt2", True)])
+def test_a_trained_head_does_not_move_the_teacher(architecture: str, tied: bool) -> None:
+    """With tied embeddings the head moves with the embeddings; the copy must share storage with neither."""
+    model = prompted(architecture)
     plain = PromptedModel(model.base, model.tokenizer)
+    embeddings, head = (get().weight for get in (plain.base.get_input_embeddings, plain.base.get_output_embeddings))
+    assert (embeddings is head) == tied
     rows = queries()
     batch = collate(rows, [False] * 4, plain.pad_id)
     teacher = compute_teacher(plain, rows, "digest", batch_size=4).with_head_of(plain)
     before = teacher.logits(plain, batch)
     with torch.no_grad():
-        plain.base.get_output_embeddings().weight.add_(1.0)
+        for parameter in plain.base.parameters():
+            parameter.add_(1.0)
+        moved = plain.answer_logits(batch).logits
     assert torch.equal(teacher.logits(plain, batch), before)
+    assert not torch.allclose(moved, before)

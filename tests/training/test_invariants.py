@@ -48,7 +48,7 @@ def test_killed_and_resumed_gives_the_same_prompt_bit_for_bit(
     config = config_of(values, f"prompt.kind={kind}")
     whole = spul.unlearn(config)
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(train_module, "TrainLog", _log_and_kill(train_module.TrainLog, step))
+        patch.setattr(train_module, "TrainLog", log_and_kill(train_module.TrainLog, step))
         spul.unlearn(config)
     stopped = max(Path(config.output_dir).iterdir(), key=lambda path: path.stat().st_mtime)
     with pytest.raises(spul.RunError, match="started"):
@@ -60,7 +60,7 @@ def test_killed_and_resumed_gives_the_same_prompt_bit_for_bit(
     assert losses[0] == losses[1]
 
 
-def _log_and_kill(log: type, step: int) -> Any:
+def log_and_kill(log: type, step: int) -> Any:
     class Both(log, KillAt):  # type: ignore[misc,valid-type]
         def __init__(self, path: Path) -> None:
             log.__init__(self, path)

@@ -18,6 +18,8 @@ class Recipe:
         trainable: what is trained.
         objective: registered objective on the forget set; ``None`` leaves the forget set out.
         alpha, beta: weights of the retain terms.
+        stage: ``base`` makes a model to start or to compare with (``spul finetune``); ``unlearn`` takes something away
+            from one (``spul unlearn``).
         settings: further defaults of the configuration, as a mapping like the YAML file.
     """
 
@@ -26,6 +28,7 @@ class Recipe:
     objective: str | None
     alpha: float
     beta: float
+    stage: Literal["base", "unlearn"] = "unlearn"
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def defaults(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ RECIPE = METHODS.register("finetune")(
         objective="learn",
         alpha=1.0,
         beta=0.0,
+        stage="base",
         settings={
             "train": {"forget_ratio": "natural", "warmup_ratio": 0.05, "keep": "last"},
             "data": {"validation_share": 0.0},

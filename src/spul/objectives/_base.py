@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
     from spul.types import ForwardPass
 
-__all__ = ["OBJECTIVES", "ForgetObjective"]
+__all__ = ["OBJECTIVES", "ForgetObjective", "Sought", "Target"]
+
+Target = Literal["true", "generic"]
+"""Which answer the forward pass is aligned with: the true one or a seeded generic one."""
+Sought = Literal["generic", "wrong", "right"]
+"""Which answers to forget rows are a success: generic ones, any but the truth, or the truth."""
 
 
 class ForgetObjective(Settings, ABC):
@@ -20,12 +25,14 @@ class ForgetObjective(Settings, ABC):
 
     Attributes:
         name: the registered name.
-        target: which answer the forward pass is aligned with: the ``true`` one or a seeded ``generic`` one.
+        target: which answer the forward pass is aligned with.
+        sought: which answers validation counts as a success, unless the configuration says otherwise.
         needs_reference: whether the loss reads the reference model's logits.
     """
 
     name: str
-    target: ClassVar[Literal["true", "generic"]]
+    target: ClassVar[Target]
+    sought: ClassVar[Sought]
     needs_reference: ClassVar[bool] = False
 
     @abstractmethod

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from spul.losses.nll import mean_nll
-from spul.objectives._base import OBJECTIVES, ForgetObjective
+from spul.objectives._base import OBJECTIVES, ForgetObjective, Sought, Target
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -21,7 +21,8 @@ class GenericLabel(ForgetObjective):
     """Ask for an answer outside the task's labels, drawn once for each forget example from the run's seed."""
 
     name: str = "generic_label"
-    target: ClassVar[Literal["true", "generic"]] = "generic"
+    target: ClassVar[Target] = "generic"
+    sought: ClassVar[Sought] = "generic"
 
     def loss(self, forget: ForwardPass) -> Float[Tensor, ""]:
         """Return the mean over examples of −log p(generic answer), in nats."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from spul.losses.nll import mean_nll
-from spul.objectives._base import OBJECTIVES, ForgetObjective
+from spul.objectives._base import OBJECTIVES, ForgetObjective, Sought, Target
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -21,7 +21,8 @@ class Learn(ForgetObjective):
     """Ask for the truth."""
 
     name: str = "learn"
-    target: ClassVar[Literal["true", "generic"]] = "true"
+    target: ClassVar[Target] = "true"
+    sought: ClassVar[Sought] = "right"
 
     def loss(self, forget: ForwardPass) -> Float[Tensor, ""]:
         """Return the mean over examples of −log p(true answer), in nats."""

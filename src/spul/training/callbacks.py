@@ -16,7 +16,12 @@ from spul.training.checkpoints import mark_complete
 __all__ = ["CheckpointMarker", "ProgressBar", "TrainLog"]
 
 LOGGED = ("loss", "loss_forget", "loss_retain", "loss_kl", "grad_norm", "learning_rate", "tokens")
-VALIDATED = ("validation_score", "validation_forget_generic", "validation_retain_accuracy")
+VALIDATED = (
+    "validation_score",
+    "validation_forget_generic",
+    "validation_forget_wrong",
+    "validation_retain_accuracy",
+)
 
 
 class TrainLog(TrainerCallback):

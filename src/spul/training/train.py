@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import resource
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 from transformers import TrainerCallback
@@ -23,12 +22,13 @@ from spul.tasks import Task
 from spul.training.arguments import resolve_precision, training_arguments
 from spul.training.callbacks import CheckpointMarker, ProgressBar, TrainLog
 from spul.training.checkpoints import latest_checkpoint
+from spul.training.cost import training_cost
 from spul.training.generic import with_generic_answers
 from spul.training.plan import TrainingPlan
 from spul.training.step import Objective, loss_terms
 from spul.training.threads import choose_threads
 from spul.training.trainer import SpulTrainer
-from spul.training.validation import Validation, validate
+from spul.training.validation import Validation, resolve_sought, rule_in_words, validate
 from spul.types import Query, Splits
 
 __all__ = ["train"]
@@ -46,7 +46,17 @@ class PosedRows:
     validation_retain: list[Query]
 
 
-def train(run: Run, model: PromptedModel, task: Task, splits: Splits, *, base_digest: str, resume: bool) -> None:
+def train(
+    run: Run,
+    model: PromptedModel,
+    task: Task,
+    splits: Splits,
+    *,
+    base_digest: str,
+    resume: bool,
+    learning_rate: float | None = None,
+    teacher_file: Path | None = None,
+) -> None:
     """Train what ``model`` has to train, and leave it in the state that is to be kept.
 
     Writes ``train.jsonl`` and ``checkpoints/``, and the run's cost into its manifest.
@@ -58,22 +68,29 @@ def train(run: Run, model: PromptedModel, task: Task, splits: Splits, *, base_di
         splits: the data.
         base_digest: binds the teacher's answers to the base model.
         resume: go on from the newest whole checkpoint, or from the start if there is none.
+        learning_rate: in place of the configuration's, where it was searched for.
+        teacher_file: where the teacher's answers are kept, if not with the checkpoints.
 
     Raises:
         ConfigError: settings that do not go together.
-        RunError: the loss is not finite, or a checkpoint does not read.
+        DivergedError: the loss is not finite.
+        RunError: a checkpoint does not read.
     """
     config = run.config
+    settings = config.train
+    if learning_rate is not None:
+        settings = settings.model_copy(update={"learning_rate": learning_rate})
     rows = _pose(config, task, splits)
-    plan = TrainingPlan(rows.forget, rows.retain, config.train, seed=config.seed, pad_id=model.pad_id)
+    plan = TrainingPlan(rows.forget, rows.retain, settings, seed=config.seed, pad_id=model.pad_id)
     objective = Objective(config.objective, config.retain.alpha, config.retain.beta)
-    teacher = _teacher(run, model, rows.retain, base_digest) if config.retain.beta else None
+    teacher_file = teacher_file or run.checkpoints_dir / "teacher.safetensors"
+    teacher = _teacher(teacher_file, config, model, rows.retain, base_digest) if config.retain.beta else None
     threads = _threads(run, model, plan, objective, teacher, resume=resume)
     validator = _validator(config, model, task, rows)
     checkpoint = latest_checkpoint(run.checkpoints_dir) if resume else None
     run.truncate_train_log(int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
     arguments = training_arguments(
-        config.train,
+        settings,
         run.checkpoints_dir,
         num_steps=plan.num_steps,
         passes_per_step=plan.passes_per_step,
@@ -84,7 +101,7 @@ def train(run: Run, model: PromptedModel, task: Task, splits: Splits, *, base_di
         raise ConfigError("training on several processes is not supported yet; start one process")
     with closing(TrainLog(run.path / "train.jsonl")) as log, closing(ProgressBar(config.method)) as bar:
         callbacks: list[TrainerCallback] = [log, CheckpointMarker(), bar]
-        trainer = SpulTrainer(model, arguments, plan, objective, teacher, config.train, validator, callbacks=callbacks)
+        trainer = SpulTrainer(model, arguments, plan, objective, teacher, settings, validator, callbacks=callbacks)
         trainer.restore_validations(run.train_log())
         if not trainer.is_out_of_patience:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -100,21 +117,24 @@ def _pose(config: RunConfig, task: Task, splits: Splits) -> PosedRows:
         forget = task.pose_all(splits.train_forget)
         if objective.target == "generic":
             forget = with_generic_answers(task, forget, config.seed)
+    # Rows that no term looks at would only take time; without them an epoch is one over the forget set (GA, RL).
+    retain_counts = bool(config.retain.alpha or config.retain.beta)
     return PosedRows(
         forget,
-        task.pose_all(splits.train_retain),
+        task.pose_all(splits.train_retain) if retain_counts else [],
         task.pose_all(splits.validation_forget),
         task.pose_all(splits.validation_retain),
     )
 
 
-def _teacher(run: Run, model: PromptedModel, retain: list[Query], base_digest: str) -> TeacherAnswers:
-    path = run.checkpoints_dir / "teacher.safetensors"
+def _teacher(
+    path: Path, config: RunConfig, model: PromptedModel, retain: list[Query], base_digest: str
+) -> TeacherAnswers:
     if path.exists():
         teacher = TeacherAnswers.load(path, base_digest)
     else:
         logger.info("computing the base model's answers on %d retain rows", len(retain))
-        teacher = compute_teacher(model, retain, base_digest, batch_size=run.config.evaluation.batch_size)
+        teacher = compute_teacher(model, retain, base_digest, batch_size=config.evaluation.batch_size)
         teacher.save(path)
     head_is_trained = any(parameter.requires_grad for parameter in head_of(model.base).parameters())
     return teacher.with_head_of(model) if head_is_trained else teacher
@@ -156,33 +176,19 @@ def _validator(config: RunConfig, model: PromptedModel, task: Task, rows: PosedR
             "train.keep=best chooses on validation parts of forget and retain, but at least one is empty: raise "
             "data.validation_share (the forget set may be too small for it), or set train.keep=last"
         )
-    return partial(validate, model, task, rows.validation_forget, rows.validation_retain)
+    sought = resolve_sought(config)
+    return partial(validate, model, task, rows.validation_forget, rows.validation_retain, sought)
 
 
 def _record(run: Run, model: PromptedModel, plan: TrainingPlan, threads: int, trainer: SpulTrainer) -> None:
-    log = run.train_log()
-    steps = [row for row in log if "loss" in row]
-    cuda = model.device.type == "cuda"
-    peak = torch.cuda.max_memory_allocated() if cuda else _peak_resident_bytes()
-    run.record(
-        cost={
-            **run.manifest.cost,
-            "seconds": sum(row["seconds"] for row in log),
-            "steps": len(steps),
-            "steps_per_epoch": plan.steps_per_epoch,
-            "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-            "peak_memory_bytes": peak,
-            "device": str(model.device),
-        },
-        facts={
-            **run.manifest.facts,
-            "num_threads": threads,
-            "precision": resolve_precision(run.config.train, model.device),
-            "kept_step": trainer.best_step if trainer.validator is not None else len(steps),
-        },
+    cost = training_cost(
+        model, run.train_log(), steps_per_epoch=plan.steps_per_epoch, passes_per_step=plan.passes_per_step
     )
-
-
-def _peak_resident_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    validated = trainer.validator is not None
+    facts = {
+        "num_threads": threads,
+        "precision": resolve_precision(run.config.train, model.device),
+        "kept_step": trainer.best_step if validated else cost["steps"],
+        "validation_rule": rule_in_words(resolve_sought(run.config)) if validated else None,
+    }
+    run.record(cost={**run.manifest.cost, **cost}, facts={**run.manifest.facts, **facts})

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from transformers import IntervalStrategy, PrinterCallback, Trainer, TrainingArguments
 
 from spul.config import TrainSettings
-from spul.errors import RunError
+from spul.errors import DivergedError, RunError
 from spul.models.prompted import PromptedModel
 from spul.models.teacher import TeacherAnswers
 from spul.training.checkpoints import WEIGHTS, load_trained, save_trained
@@ -78,13 +78,13 @@ class SpulTrainer(Trainer):
         """Return the pass's share of the step's loss.
 
         Raises:
-            RunError: the loss is not finite.
+            DivergedError: the loss is not finite.
         """
         micro: MicroBatch = inputs["micro"].to(self.args.device)
         terms = loss_terms(model, micro, self.minimised, self.teacher)
         loss = terms.forget + self.minimised.alpha * terms.retain + self.minimised.beta * terms.kl
         if not torch.isfinite(loss):
-            raise RunError(
+            raise DivergedError(
                 f"the loss is not finite at step {self.state.global_step + 1}; lower train.learning_rate or use a "
                 "wider train.precision, then start anew"
             )
@@ -118,6 +118,7 @@ class SpulTrainer(Trainer):
         rows = {
             "validation_score": found.score,
             "validation_forget_generic": found.forget_generic,
+            "validation_forget_wrong": found.forget_wrong,
             "validation_retain_accuracy": found.retain_accuracy,
         }
         self.log(dict(rows))

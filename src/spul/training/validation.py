@@ -1,16 +1,18 @@
-"""The rule that chooses the prompt that is kept: on parts of train that no gradient sees, never on test."""
+"""The rule that chooses what is kept, and the learning rate: on parts of train that no gradient sees, never on test."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from spul.config import RunConfig
 from spul.models.prompted import PromptedModel
+from spul.objectives import Sought
 from spul.stats import harmonic_mean
 from spul.tasks import Task, score_split
 from spul.types import Query
 
-__all__ = ["Validation", "validate"]
+__all__ = ["Validation", "resolve_sought", "rule_in_words", "validate"]
 
 
 @dataclass(frozen=True)
@@ -19,25 +21,53 @@ class Validation:
 
     Attributes:
         forget_generic: share of validation-forget rows with a generic answer.
+        forget_wrong: share of validation-forget rows whose answer is not the true one.
         retain_accuracy: accuracy on validation-retain rows.
-        score: harmonic mean of the two: neither forgetting nor keeping can be traded away entirely.
+        score: harmonic mean of the share of forget rows that are answered as sought and the retain accuracy: neither
+            forgetting nor keeping can be traded away entirely. Where nothing is sought, the retain accuracy.
     """
 
     forget_generic: float
+    forget_wrong: float
     retain_accuracy: float
     score: float
 
 
-def validate(model: PromptedModel, task: Task, forget: Sequence[Query], retain: Sequence[Query]) -> Validation:
+def validate(
+    model: PromptedModel, task: Task, forget: Sequence[Query], retain: Sequence[Query], sought: Sought | None
+) -> Validation:
     """Score both validation parts.
 
     Args:
         model: in its present state.
         task: reads the answers.
         forget, retain: posed validation rows, none empty.
+        sought: which answers to forget rows are a success; ``None`` where the forget set plays no part.
     """
+    was_training = model.training
+    # Dropout in weights that are trained would make the score a matter of chance.
+    model.eval()
     forgotten = score_split(model, task, forget)
     kept = score_split(model, task, retain)
+    model.train(was_training)
     generic = sum(sample.prediction in task.answers.generic for sample in forgotten) / len(forgotten)
+    wrong = sum(sample.prediction != sample.answer for sample in forgotten) / len(forgotten)
     accuracy = sum(sample.prediction == sample.answer for sample in kept) / len(kept)
-    return Validation(generic, accuracy, harmonic_mean([generic, accuracy]))
+    shares: dict[Sought | None, float] = {"generic": generic, "wrong": wrong, "right": 1 - wrong}
+    score = accuracy if sought is None else harmonic_mean([shares[sought], accuracy])
+    return Validation(generic, wrong, accuracy, score)
+
+
+def resolve_sought(config: RunConfig) -> Sought | None:
+    """Return which answers to validation-forget rows are a success; ``None`` where the forget set plays no part."""
+    if config.train.validate_forget != "auto":
+        return config.train.validate_forget
+    return None if config.objective is None else config.objective.sought
+
+
+def rule_in_words(sought: Sought | None) -> str:
+    """Return the score's definition, as the manifest records it."""
+    retain = "accuracy on validation_retain"
+    if sought is None:
+        return retain
+    return f"harmonic mean of the share of {sought} answers on validation_forget and {retain}"

@@ -1,0 +1,88 @@
+"""What is trained: a soft prompt in front of a frozen base model, or weights of the base model itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from spul.config import RunConfig
+from spul.errors import DivergedError
+from spul.models.adapter import save_adapter
+from spul.models.identity import BaseIdentity
+from spul.models.loading import LoadedBase, load_base
+from spul.models.lora import add_lora, merge_lora, merge_lora_into
+from spul.models.named import train_named
+from spul.models.prompted import PromptedModel
+from spul.prompts import build_prompt
+from spul.runs import Run
+
+__all__ = ["TrainedPart", "prompt_part", "weights_part"]
+
+
+class TrainedPart(NamedTuple):
+    """A model whose trainable part alone requires gradients.
+
+    Attributes:
+        model: to be trained.
+        keep: writes what was learned into a run and returns the file or directory that holds it.
+    """
+
+    model: PromptedModel
+    keep: Callable[[Run], Path]
+
+
+def prompt_part(
+    config: RunConfig, base: LoadedBase, identity: BaseIdentity, generic_answers: Sequence[str]
+) -> TrainedPart:
+    """Return the base model, frozen, behind a new soft prompt, kept as an adapter.
+
+    Raises:
+        ConfigError: the prompt cannot be made as asked.
+    """
+    init = PromptedModel(base.model, base.tokenizer).prompt_init(config.prompt.init_text)
+    encoder = build_prompt(config.prompt, init, config.seed).to(base.model.device)
+
+    def keep(run: Run) -> Path:
+        with torch.no_grad():
+            values = encoder()
+        info = {"task": config.task.name, "generic_answers": list(generic_answers)}
+        save_adapter(run.adapter_dir, values, level=encoder.level, base=identity, info=info)
+        return run.adapter_dir / "adapter_model.safetensors"
+
+    return TrainedPart(
+        PromptedModel(base.model, base.tokenizer, encoder, batch_size=config.evaluation.batch_size), keep
+    )
+
+
+def weights_part(config: RunConfig, base: LoadedBase) -> TrainedPart:
+    """Return the base model with all, some or LoRA weights to train, kept as an ordinary checkpoint.
+
+    Raises:
+        ConfigError: there are no weights of the names asked for.
+    """
+    torch.manual_seed(config.seed)
+    adapted = add_lora(base.model, config.lora) if config.trainable == "lora" else None
+    if config.trainable == "named":
+        train_named(base.model, config.trainable_names)
+
+    def keep(run: Run) -> Path:
+        if not all(torch.isfinite(p).all() for p in base.model.parameters() if p.requires_grad):
+            raise DivergedError("the trained weights are not finite; lower train.learning_rate, then start anew")
+        whole = base.model if adapted is None else _merged(config, adapted)
+        whole.save_pretrained(run.model_dir)
+        base.tokenizer.save_pretrained(run.model_dir)
+        return run.model_dir
+
+    return TrainedPart(PromptedModel(base.model, base.tokenizer, batch_size=config.evaluation.batch_size), keep)
+
+
+def _merged(config: RunConfig, adapted: PeftModel) -> PreTrainedModel:
+    if config.model.quantization == "none":
+        return merge_lora(adapted)
+    whole = load_base(config.model.model_copy(update={"quantization": "none"}))
+    return merge_lora_into(whole.model, adapted, config.lora)

@@ -1,0 +1,124 @@
+"""Which learning rate to train with: one short run each from the same start, scored on validation parts of train.
+
+The paper searches the rates of its full fine-tuning baselines and does not say how (Bhaila et al. 2025, section 4).
+Here the rule is that of :mod:`spul.training.validation`, and every try stays in the run: rate, score, or why it failed.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from spul.errors import ConfigError, DivergedError, ModelError
+from spul.models.prompted import PromptedModel
+from spul.runs import Run
+from spul.tasks import Task
+from spul.training.checkpoints import load_trained, save_trained
+from spul.training.train import train
+from spul.training.validation import resolve_sought, rule_in_words, validate
+from spul.types import Splits
+
+__all__ = ["SEARCH_FACT", "search_learning_rate"]
+
+logger = logging.getLogger(__name__)
+
+SEARCH_FACT = "learning_rate_search"
+"""Key of the manifest's facts under which the rule, every try and the chosen rate stand."""
+
+
+def search_learning_rate(run: Run, model: PromptedModel, task: Task, splits: Splits, *, base_digest: str) -> float:
+    """Try every rate of ``train.learning_rate_search`` and return the best; the model is as before then.
+
+    A try that was finished, or that diverged, is not run again; one that was cut short goes on. Of equal scores the
+    smaller rate is taken, since it changes less.
+
+    Args:
+        run: an open run directory, locked by the caller.
+        model: in its first state; its trained parameters require gradients, all others do not.
+        task: poses the examples.
+        splits: the data, with both validation parts.
+        base_digest: binds the teacher's answers to the base model.
+
+    Raises:
+        ConfigError: there are no validation parts to choose on.
+        DivergedError: every rate diverged.
+    """
+    if not splits.validation_forget or not splits.validation_retain:
+        raise ConfigError(
+            "train.learning_rate_search chooses on validation parts of forget and retain, but at least one is empty: "
+            "raise data.validation_share (the forget set may be too small for it), or name one train.learning_rate"
+        )
+    start = run.checkpoints_dir / "start.safetensors"
+    save_trained(model, start)
+    tries = []
+    for rate in run.config.train.learning_rate_search:
+        trial = _trial(run, rate)
+        if trial.status == "started":
+            _try(trial, run, model, task, splits, base_digest)
+            load_trained(model, start)
+        tries.append(_outcome(trial))
+    scored = [found for found in tries if found["score"] is not None]
+    if not scored:
+        rates = ", ".join(str(found["learning_rate"]) for found in tries)
+        raise DivergedError(
+            f"every rate of train.learning_rate_search diverged ({rates}); give smaller ones, then start anew"
+        )
+    best: float = max(scored, key=lambda found: (found["score"], -found["learning_rate"]))["learning_rate"]
+    logger.info("of %d learning rates %g scores best on validation", len(tries), best)
+    fact = {"rule": rule_in_words(resolve_sought(run.config)), "tries": tries, "chosen": best}
+    run.record(
+        facts={**run.manifest.facts, SEARCH_FACT: fact},
+        cost={**run.manifest.cost, "search_seconds": sum(found["seconds"] for found in tries)},
+    )
+    return best
+
+
+def _trial(run: Run, rate: float) -> Run:
+    path = run.search_dir / str(rate)
+    if (path / "manifest.json").exists():
+        return Run.open(path, incomplete=True)
+    settings = run.config.train
+    short = {
+        "learning_rate": rate,
+        "learning_rate_search": (),
+        "max_steps": settings.search_max_steps or settings.max_steps,
+    }
+    config = run.config.model_copy(update={"train": settings.model_copy(update=short)})
+    manifest = run.manifest
+    return Run.create(
+        config, manifest.kind, base_digest=manifest.base_digest, split_digests=manifest.split_digests, path=path
+    )
+
+
+def _try(trial: Run, run: Run, model: PromptedModel, task: Task, splits: Splits, base_digest: str) -> None:
+    teacher_file: Path = run.checkpoints_dir / "teacher.safetensors"
+    try:
+        train(trial, model, task, splits, base_digest=base_digest, resume=True, teacher_file=teacher_file)
+        found = validate(
+            model,
+            task,
+            task.pose_all(splits.validation_forget),
+            task.pose_all(splits.validation_retain),
+            resolve_sought(run.config),
+        )
+    # Weights that are no longer finite show in the loss, or only in the logits of the validation.
+    except (DivergedError, ModelError) as error:
+        trial.record(status="failed", reason=str(error))
+        logger.warning("learning rate %g: %s", trial.config.train.learning_rate, error)
+    else:
+        trial.record(status="complete", facts={**trial.manifest.facts, "validation": asdict(found)})
+        logger.info("learning rate %g: validation score %.4f", trial.config.train.learning_rate, found.score)
+    shutil.rmtree(trial.checkpoints_dir, ignore_errors=True)
+
+
+def _outcome(trial: Run) -> dict[str, Any]:
+    validation = trial.manifest.facts.get("validation", {"score": None})
+    return {
+        "learning_rate": trial.config.train.learning_rate,
+        **validation,
+        "seconds": sum(row["seconds"] for row in trial.train_log()),
+        "reason": trial.manifest.reason,
+    }
