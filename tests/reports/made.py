@@ -56,6 +56,7 @@ def make_run(
     if evaluated:
         recompute_metrics(run)
     cost = {"seconds": 10.25, "steps": steps, "trained_parameters": 3840, "artefact_bytes": 15464}
+    cost |= {"seconds_per_epoch": 0.52, "tokens_per_second": 4321.4, "training_flops": 1234567890123456}
     run.seal(status="complete", finished="2026-11-23T18:00:00+00:00", cost=cost)
     return run
 

@@ -51,7 +51,7 @@ def test_what_is_undefined_is_a_dash(tmp_path: Path) -> None:
 
 def test_cost_of_every_run(run: Run, alone: Run) -> None:
     lines = written(cost_table([run, alone]), 120).splitlines()
-    assert lines[1].split() == ["made", "10.2", "200", "3,840", "15.5", "kB", "–"]
+    assert lines[1].split() == ["made", "10.2", "0.5", "200", "4,321", "1.23e+15", "3,840", "15.5", "kB", "–"]
     assert lines[2].startswith("<img src=x onerror=alert(1)> & co")
 
 

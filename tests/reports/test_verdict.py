@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from spul.reports._outcome import Outcome
+from spul.reports._sections import removal_table
 from spul.reports.verdict import Finding, verdict
 from spul.runs import Run
 from spul.types import MetricResult
@@ -133,6 +134,33 @@ def test_forgetting_by_length_is_called_so() -> None:
     undefined = MetricResult(None, 0, "share", False, reason=reason)
     unknown = told(**rates, unlearned__test_retain__generic_rate_length_matched=undefined)["Length"]
     assert reason in unknown.text
+
+
+def test_a_constant_predictor_is_called_so_at_ninety_nine_per_cent() -> None:
+    constant = told(unlearned__test_retain__most_common_answer_rate=share(0.99, 0.95, 1.0))["Collapse"]
+    assert constant.tone == "bad"
+    assert (
+        "The unlearned model gives 99.0\N{NO-BREAK SPACE}% (95.0–100.0) of the unseen retain examples" in constant.text
+    )
+    assert "constant predictor" in constant.text
+    assert "Collapse" not in told(unlearned__test_retain__most_common_answer_rate=share(0.98, 0.9, 1.0))
+    forget = told(unlearned__test_forget__most_common_answer_rate=share(1.0, 0.9, 1.0))
+    assert "Collapse" not in forget, "one generic answer to all of forget is what is wanted"
+
+
+def test_gibberish_is_called_so_where_it_is_the_rule() -> None:
+    gibberish = told(retrained__test_retain__out_of_label_rate=share(0.51, 0.4, 0.6))["Collapse"]
+    assert "The retrained model answers 51.0" in gibberish.text
+    assert "gibberish" in gibberish.text
+    assert "Collapse" not in told(unlearned__test_retain__out_of_label_rate=share(0.5, 0.4, 0.6))
+
+
+def test_of_trained_weights_no_prompt_is_spoken_of() -> None:
+    metrics = {"unlearned/test_forget/restricted_accuracy": share(0.4, 0.3, 0.5)}
+    (finding,) = verdict(Outcome(metrics, ("base", "unlearned"), (), prompted=False))
+    assert "prompt" not in finding.text
+    assert removal_table(Outcome(metrics, ("base", "unlearned"), (), prompted=False)) is None
+    assert removal_table(Outcome(metrics, ("base", "unlearned"), ())) is not None
 
 
 def test_nothing_is_said_where_nothing_is_known() -> None:

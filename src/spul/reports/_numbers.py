@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spul.types import MetricResult
 
-__all__ = ["MINUS", "UNDEFINED", "bare", "interval", "number", "signed", "size", "whole"]
+__all__ = ["MINUS", "UNDEFINED", "bare", "interval", "number", "scientific", "signed", "size", "whole"]
 
 MINUS = "\N{MINUS SIGN}"
 UNDEFINED = "–"
@@ -48,6 +48,11 @@ def interval(result: MetricResult) -> str:
 def whole(value: float | int | str | None) -> str:
     """Return a count with thousands separated."""
     return UNDEFINED if value is None else f"{value:,.0f}" if isinstance(value, int | float) else value
+
+
+def scientific(value: float | int | str | None) -> str:
+    """Return a large count as ``1.23e+15``."""
+    return f"{value:.2e}" if isinstance(value, int | float) else UNDEFINED
 
 
 def size(num_bytes: float | int | str | None) -> str:

@@ -25,11 +25,13 @@ class Outcome:
         metrics: by ``<model>/<split>/<metric>``.
         models: which models were scored, in the order they are shown.
         constants: which constant predictors are shown: all of them, or of many labels those that are right most often.
+        prompted: whether the unlearned model is the base behind a soft prompt, and not one with other weights.
     """
 
     metrics: Mapping[str, MetricResult]
     models: tuple[str, ...]
     constants: tuple[str, ...]
+    prompted: bool = True
 
     @classmethod
     def of(cls, run: Run) -> Outcome:
@@ -48,7 +50,7 @@ class Outcome:
             return sum(metrics[f"{name}/{split}/accuracy"].value or 0.0 for split in SHOWN_SPLITS)
 
         best = sorted(constants, key=lambda name: (-right(name), name))[:MOST_CONSTANTS]
-        return cls(metrics, models, tuple(sorted(best)))
+        return cls(metrics, models, tuple(sorted(best)), run.config.trainable == "prompt")
 
     def get(self, model: str, split: str, metric: str) -> MetricResult | None:
         """Return a number, ``None`` where it was not computed; ``split`` is empty for what is no split's."""

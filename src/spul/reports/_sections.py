@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from spul.metrics import Confusion
-from spul.reports._numbers import UNDEFINED, bare, interval, size, whole
+from spul.reports._numbers import UNDEFINED, bare, interval, scientific, size, whole
 from spul.reports._outcome import SHOWN_SPLITS, Outcome, split_title, title
 from spul.runs import Run
 from spul.types import MetricResult
@@ -76,6 +76,7 @@ MORE = (
     ("weighted_f1", "Weighted F1, % (the paper’s second number; an answer outside the labels is wrong)", True),
     ("balanced_accuracy", "Balanced accuracy, % (mean over the classes)", True),
     ("out_of_label_rate", "Answers that are neither a label nor generic, %", False),
+    ("most_common_answer_rate", "The answer that is given most often, % (near 100, the model is a constant)", False),
     ("nll", "Loss of the truth, nats per token", False),
 )
 GAPS = (
@@ -98,8 +99,8 @@ def more_tables(outcome: Outcome) -> list[Table]:
 
 
 def removal_table(outcome: Outcome) -> Table | None:
-    """Return what leaving out the prompt restores; ``None`` without the two models."""
-    if not {"unlearned", "base"} <= set(outcome.models):
+    """Return what leaving out the prompt restores; ``None`` without a prompt or without the two models."""
+    if not outcome.prompted or not {"unlearned", "base"} <= set(outcome.models):
         return None
     rows = tuple(
         (
@@ -191,8 +192,13 @@ def overview_table(runs: Sequence[tuple[str, Outcome, Run]]) -> Table:
 def cost_rows(run: Run) -> list[tuple[str, str]]:
     """Return what the run cost, named."""
     cost = run.cost
+    search = cost.get("search_seconds")
     return [
+        *([("Search for the learning rate", f"{_seconds(search)} seconds")] if search is not None else []),
         ("Training", f"{_seconds(cost.get('seconds'))} seconds, {whole(cost.get('steps'))} steps"),
+        ("An epoch", f"{_seconds(cost.get('seconds_per_epoch'))} seconds, {whole(cost.get('steps_per_epoch'))} steps"),
+        ("Tokens", f"{whole(cost.get('tokens'))}, {whole(cost.get('tokens_per_second'))} a second"),
+        ("Floating-point operations", f"{scientific(cost.get('training_flops'))} by formula"),
         ("Trained parameters", whole(cost.get("trained_parameters"))),
         ("Kept on disk", size(cost.get("artefact_bytes"))),
         ("Peak memory", size(cost.get("peak_memory_bytes"))),

@@ -25,15 +25,17 @@ from spul.types import AnswerSpace
 __all__ = ["render_report", "write_report"]
 
 TEMPLATES = Path(__file__).parent / "templates"
-LIMITS = (
+OF_A_PROMPT = (
     "The prompt suppresses; it does not erase. The weights are unchanged: whoever can leave out the prompt has the "
-    "base model, with all it knows.",
+    "base model, with all it knows."
+)
+LIMITS = (
     "A generic answer can stand in front of knowledge that is untouched: read the accuracy among the labels beside the "
     "plain one.",
     "Answering “unknown” where others answer is itself a sign that something was to be forgotten. The aim is the "
     "retrained model’s behaviour, not the lowest forget accuracy.",
     "The membership numbers are those of two simple attacks. Stronger ones may tell more.",
-    "Intervals are over examples, for one training seed; another seed gives another prompt.",
+    "Intervals are over examples, for one training seed; another seed gives another result.",
 )
 
 
@@ -59,6 +61,7 @@ class Chapter:
     figures: list[Figure]
     removal: sections.Table | None
     gap: sections.Table | None
+    prompted: bool
     membership: list[sections.Table]
     confusions: list[sections.Table]
     cost: list[tuple[str, str]]
@@ -93,7 +96,7 @@ def render_report(runs: Sequence[Run]) -> str:
     return environment.get_template("report.html.j2").render(
         chapters=[_chapter(run, outcome) for run, outcome in zip(runs, outcomes, strict=True)],
         overview=sections.overview_table(list(zip(names, outcomes, runs, strict=True))) if len(runs) > 1 else None,
-        limits=LIMITS,
+        limits=(*((OF_A_PROMPT,) if any(outcome.prompted for outcome in outcomes) else ()), *LIMITS),
     )
 
 
@@ -109,6 +112,7 @@ def _chapter(run: Run, outcome: Outcome) -> Chapter:
         figures=_figures(run, outcome, answers),
         removal=sections.removal_table(outcome),
         gap=sections.gap_table(outcome),
+        prompted=outcome.prompted,
         membership=sections.membership_tables(outcome),
         confusions=_confusions(run, answers),
         cost=sections.cost_rows(run),

@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from spul.reports._numbers import bare, interval, size, whole
+from spul.reports._numbers import bare, interval, scientific, size, whole
 from spul.reports._outcome import SHOWN_SPLITS, Outcome, split_title, title
 from spul.runs import Run
 from spul.types import MetricResult
@@ -46,7 +46,7 @@ class ResultsTable:
                 table.add_row(Text(title(model), style="bold" if model == "unlearned" else ""), *cells)
             yield table
             yield ""
-        if "unlearned" in models:
+        if "unlearned" in models and self._outcome.prompted:
             yield "The prompt suppresses; it does not erase: leave it out, and the base is back."
 
 
@@ -60,23 +60,29 @@ def results_table(run: Run) -> RenderableType:
 
 
 def cost_table(runs: Sequence[Run]) -> RenderableType:
-    """Return what every run cost: seconds, steps, trained parameters, size of what is kept, peak memory."""
+    """Return what every run cost: time, steps, speed, operations, trained parameters, what is kept, peak memory."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("run")
-    for heading in ("seconds", "steps", "trained parameters", "kept on disk", "peak memory"):
+    table.add_column("run", overflow="fold")
+    for heading in ("seconds", "s/epoch", "steps", "tokens/s", "FLOPs", "trained", "kept", "peak memory"):
         table.add_column(heading, justify="right")
     for run in runs:
         cost = run.cost
-        seconds = cost.get("seconds")
         table.add_row(
             Text(run.config.name or run.config.method),
-            f"{seconds:,.1f}" if isinstance(seconds, int | float) else whole(None),
+            _seconds(cost.get("seconds")),
+            _seconds(cost.get("seconds_per_epoch")),
             whole(cost.get("steps")),
+            whole(cost.get("tokens_per_second")),
+            scientific(cost.get("training_flops")),
             whole(cost.get("trained_parameters")),
             size(cost.get("artefact_bytes")),
             size(cost.get("peak_memory_bytes")),
         )
     return table
+
+
+def _seconds(value: float | int | str | None) -> str:
+    return f"{value:,.1f}" if isinstance(value, int | float) else whole(None)
 
 
 def _cell(result: MetricResult | None, between: str) -> Text:

@@ -1,4 +1,4 @@
-"""What a run's numbers say, in plain words: suppressed, still there, cost, over-forgetting, membership, length."""
+"""What a run's numbers say, in plain words: collapse, what is hidden, what it costs, over-forgetting, membership."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ __all__ = ["Finding", "verdict"]
 FORGET, RETAIN = "test_forget", "test_retain"
 CLOSE = 0.05
 """A difference whose interval ends within that (5 points, or 0.05 of an AUC) is small, whatever its sign."""
+
+CONSTANT = 0.99
+"""A model that gives that share of the retain examples one answer, though their truths differ, is a constant."""
+GIBBERISH = 0.5
+"""A model that gives more than that share of the retain examples no answer of the task at all talks gibberish."""
 
 Tone = Literal["good", "bad", "neutral"]
 MEMBERSHIP = (
@@ -44,6 +49,7 @@ def verdict(outcome: Outcome) -> list[Finding]:
     if "unlearned" not in outcome.models:
         return []
     tellers: tuple[Callable[[Outcome], Finding | None], ...] = (
+        _collapse,
         _suppressed,
         _still_there,
         _retain_cost,
@@ -52,6 +58,28 @@ def verdict(outcome: Outcome) -> list[Finding]:
         _length,
     )
     return [finding for teller in tellers if (finding := teller(outcome)) is not None]
+
+
+def _collapse(outcome: Outcome) -> Finding | None:
+    """Say which models no longer read what they are asked.
+
+    On retain examples, where answers must differ: that all forget examples are answered alike is what a generic answer
+    does.
+    """
+    parts = []
+    for model in ("unlearned", "base", "retrained"):
+        same, other = (outcome.get(model, RETAIN, name) for name in ("most_common_answer_rate", "out_of_label_rate"))
+        if same is not None and same.value is not None and same.value >= CONSTANT:
+            parts.append(
+                f"The {model} model gives {_per_cent(same)} of the unseen retain examples one and the same answer: it "
+                "has become a constant predictor, and its other numbers are those of a constant."
+            )
+        elif other is not None and other.value is not None and other.value > GIBBERISH:
+            parts.append(
+                f"The {model} model answers {_per_cent(other)} of the unseen retain examples with what is neither a "
+                "label nor a generic answer: it has become gibberish, and a low forget accuracy says nothing."
+            )
+    return Finding("Collapse", " ".join(parts), "bad") if parts else None
 
 
 def _suppressed(outcome: Outcome) -> Finding | None:
@@ -85,8 +113,9 @@ def _still_there(outcome: Outcome) -> Finding | None:
     text += ". "
     if more:
         text += "So the generic answer stands in front of knowledge that is still there. "
-    text += "Whoever can leave out the prompt has the base model back, with all it knows."
-    return Finding("What is still there", text, "bad" if more else "neutral")
+    if outcome.prompted:
+        text += "Whoever can leave out the prompt has the base model back, with all it knows."
+    return Finding("What is still there", text.rstrip(), "bad" if more else "neutral")
 
 
 def _retain_cost(outcome: Outcome) -> Finding | None:
