@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM
 
 import spul
 from spul.errors import ConfigError, DivergedError
+from spul.models.adapter import load_adapter
 from spul.runs import Run
 from spul.training import train as train_module
 from spul.training.search import SEARCH_FACT
@@ -103,3 +104,11 @@ def test_where_every_rate_diverges_the_run_fails(values: dict[str, Any], tmp_pat
 def test_there_must_be_something_to_choose_on(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="learning_rate_search chooses on validation parts"):
         spul.unlearn(config_of(values, SEARCH, "data.validation_share=0", "train.keep=last"))
+
+
+def test_prompts_are_searched_for_in_the_same_way(values: dict[str, Any]) -> None:
+    prompt = {**values, "method": "spul"}
+    run = spul.unlearn(config_of(prompt, "train.learning_rate_search=[0.05, 0.01]", "train.max_steps=4"))
+    rate = run.manifest.facts[SEARCH_FACT]["chosen"]
+    named = spul.unlearn(config_of(prompt, f"train.learning_rate={rate}", "train.max_steps=4"))
+    assert torch.equal(load_adapter(run.adapter_dir).values, load_adapter(named.adapter_dir).values)

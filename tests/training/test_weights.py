@@ -92,6 +92,9 @@ def test_gradient_difference_forgets_and_keeps_and_stands_beside_its_base(values
     assert metrics["unlearned/train_forget/accuracy"].value in (0.0, 0.5)
     assert (metrics["unlearned/train_retain/accuracy"].value or 0) > 0.8
     assert metrics["pretrained/test_retain/accuracy"].n == 12
+    page = spul.report([run]).read_text(encoding="utf-8")
+    assert "does not erase" not in page
+    assert "before unlearning" in page
     loaded = spul.load_model(run.path)
     assert loaded.num_virtual_tokens == 0
     assert all(torch.equal(value, weights(run)[name]) for name, value in loaded.base.state_dict().items())
