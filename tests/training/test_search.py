@@ -112,3 +112,10 @@ def test_prompts_are_searched_for_in_the_same_way(values: dict[str, Any]) -> Non
     rate = run.manifest.facts[SEARCH_FACT]["chosen"]
     named = spul.unlearn(config_of(prompt, f"train.learning_rate={rate}", "train.max_steps=4"))
     assert torch.equal(load_adapter(run.adapter_dir).values, load_adapter(named.adapter_dir).values)
+
+
+def test_a_choice_between_zeros_is_called_so(values: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """The random base gives no answer of the task, so no rate keeps anything in one step."""
+    run = spul.unlearn(config_of(values, SEARCH, "train.search_max_steps=1", "train.max_steps=1"))
+    assert run.manifest.facts[SEARCH_FACT]["chosen"] == 1e-5
+    assert "every learning rate scores 0 on validation" in caplog.text

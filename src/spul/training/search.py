@@ -66,8 +66,12 @@ def search_learning_rate(run: Run, model: PromptedModel, task: Task, splits: Spl
         raise DivergedError(
             f"every rate of train.learning_rate_search diverged ({rates}); give smaller ones, then start anew"
         )
-    best: float = max(scored, key=lambda found: (found["score"], -found["learning_rate"]))["learning_rate"]
-    logger.info("of %d learning rates %g scores best on validation", len(tries), best)
+    winner = max(scored, key=lambda found: (found["score"], -found["learning_rate"]))
+    best: float = winner["learning_rate"]
+    if winner["score"] == 0:
+        logger.warning("every learning rate scores 0 on validation; the smallest, %g, is taken", best)
+    else:
+        logger.info("of %d learning rates %g scores best on validation", len(tries), best)
     fact = {"rule": rule_in_words(resolve_sought(run.config)), "tries": tries, "chosen": best}
     run.record(
         facts={**run.manifest.facts, SEARCH_FACT: fact},
