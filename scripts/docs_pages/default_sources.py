@@ -37,6 +37,8 @@ SOURCES: dict[str, str] = {
     "data.test_overlap": "ours: what you name as test is used as given; the data check reports it",
     "task.name": PAPER,
     "task.template": "paper, sentiment template",
+    "task.scoring": "ours: the paper does not say how it scores",
+    "task.chat": "the paper's models have no chat template",
     "task.labels": "read from the data",
     "task.generic_answers": PAPER,
     "task.max_length": "ours: the model's context (paper: 1024)",

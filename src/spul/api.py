@@ -11,7 +11,6 @@ from typing import Literal, NamedTuple
 
 from spul.config import RunConfig
 from spul.data.loading import load_splits
-from spul.data.templates import Template
 from spul.errors import ConfigError, RunError, SpulError
 from spul.methods import METHODS
 from spul.models.adapter import check_base, load_adapter
@@ -121,7 +120,7 @@ def evaluate(run: Run | str | Path) -> Run:
     run = run if isinstance(run, Run) else Run.open(run)
     config = run.config
     with run.lock():
-        splits = load_splits(config.data, fields=Template.parse(config.task.template).fields)
+        splits = load_splits(config.data, fields=config.task.fields)
         _check_data(run, splits)
         model = load_model(run)
         task = _task(config, LoadedBase(model.base, model.tokenizer), splits)
@@ -190,7 +189,7 @@ def _set_up(config: RunConfig) -> _Setting:
         raise ConfigError("quantised weights cannot be trained; set trainable=lora (QLoRA), or model.quantization=none")
     PROMPTS.get(config.prompt.kind)
     TASKS.get(config.task.name)
-    splits = load_splits(config.data, fields=Template.parse(config.task.template).fields)
+    splits = load_splits(config.data, fields=config.task.fields)
     base = load_base(config.model)
     identity = base_identity(base.model, config.model.path)
     return _Setting(base, identity, splits, _task(config, base, splits))

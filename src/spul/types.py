@@ -100,9 +100,12 @@ class Query:
         id: the example's id.
         prompt_ids: ids of everything before the answer, special tokens included; what a user would send.
         answer_ids: ids of the answer; never empty, never truncated.
-        candidates: the ids of every label and every generic answer, by its text; empty for free text.
+        candidates: the ids of every label and every generic answer, by its name (which is its text, but for options
+            that go by their letters); empty for free text.
         answer: the answer's text.
         truncated: whether the input text was cut.
+        alternatives: the ids of labels worded in another way (an option's text where its letter is the answer), by
+            label: they are scored beside the candidates and never trained.
     """
 
     id: str
@@ -111,6 +114,7 @@ class Query:
     answer: str
     candidates: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     truncated: bool = False
+    alternatives: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +162,10 @@ class Sample:
         restricted_prediction: the most probable of the task's labels only.
         logprob: natural-log probability of the true answer, summed over its tokens.
         num_tokens: length of the true answer in tokens.
-        candidate_logprobs: summed log-probability of every allowed and every generic answer, by its text.
+        candidate_logprobs: summed log-probability of every allowed and every generic answer, by its name.
         input_tokens: length of the posed input (virtual tokens not counted).
+        readings: the most probable label by each way of reading it that the task knows, by the way's name; empty where
+            there is one way only.
     """
 
     id: str
@@ -171,6 +177,7 @@ class Sample:
     num_tokens: int
     candidate_logprobs: Mapping[str, float]
     input_tokens: int
+    readings: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping; the inverse of :meth:`from_json`."""

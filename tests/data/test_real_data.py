@@ -11,17 +11,24 @@ from spul.data.check import check_splits
 from spul.data.duplicates import contained_in
 from spul.data.loading import load_splits
 from spul.data.settings import DataSettings
-from spul.types import Splits
+from spul.tasks import build_task
+from spul.tasks.settings import TaskSettings
+from spul.types import SPLIT_NAMES, Splits
+from tests.data.kinds import make_tokenizer
 
 pytestmark = pytest.mark.slow
 
 DATA = Path(os.environ.get("SPUL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
-def load(name: str) -> Splits:
+def folder(name: str) -> str:
     if not (DATA / name).is_dir():
         pytest.skip(f"no {name} in {DATA}; set SPUL_DATA to where the real data is")
-    settings = DataSettings(folder=str(DATA / name), columns={"answer": "label_text"}, validation_share=0)
+    return str(DATA / name)
+
+
+def load(name: str) -> Splits:
+    settings = DataSettings(folder=folder(name), columns={"answer": "label_text"}, validation_share=0)
     return load_splits(settings, fields=("text",))
 
 
@@ -53,3 +60,27 @@ def test_the_check_tells_the_leaking_split_from_the_honest_one() -> None:
     )
     assert leaking["test_retain"].contained > 0.5 * leaking["test_retain"].long_enough
     assert honest["test_retain"].contained < 0.01 * honest["test_retain"].long_enough
+
+
+@pytest.mark.parametrize("scoring", ["letter", "likelihood"])
+@pytest.mark.parametrize(
+    ("name", "template", "counts", "options"),
+    [
+        ("mcq_mmlu", "multiple_choice", (190, 2900, 86, 1307), 4),
+        ("mcq_dream", "multiple_choice_context", (464, 2691, 251, 1194), 3),
+    ],
+)
+def test_questions_are_loaded_and_posed(
+    name: str, template: str, counts: tuple[int, ...], options: int, scoring: str
+) -> None:
+    """Every question keeps all its options, whatever is cut; 1,500 tokens of a tiny vocabulary cut some of DREAM."""
+    task = TaskSettings.model_validate({"name": "multiple_choice", "template": template, "scoring": scoring})
+    splits = load_splits(DataSettings(folder=folder(name), validation_share=0), fields=task.fields)
+    assert tuple(len(splits[n]) for n in ("train_forget", "train_retain", "test_forget", "test_retain")) == counts
+    labels = sorted({row.answer for row in splits.train_retain})
+    posed = build_task(task, make_tokenizer("byte_level"), max_length=1500, labels=labels)
+    assert posed.answers.labels == tuple("ABCD"[:options])
+    for split in SPLIT_NAMES:
+        for query in posed.pose_all(splits[split]):
+            assert len(query.alternatives) == options
+            assert len(query.prompt_ids) + len(query.answer_ids) <= 1500

@@ -22,6 +22,8 @@ from spul.data.settings import DataSettings
         ),
         ({"folder": "x", "max_rows": {"train_retain": 0}}, "greater than 0"),
         ({"folder": "x", "test_share": 1.0}, "less than 1"),
+        ({"folder": "x", "columns": {"answer": ["a", "b"]}}, "expected one column for 'answer'"),
+        ({"folder": "x", "columns": {"choices": []}}, "expected a column for 'choices'"),
         ({"folder": "x", "overlap": "ignore"}, "'error', 'drop_retain' or 'keep'"),
     ],
 )

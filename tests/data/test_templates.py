@@ -4,9 +4,9 @@ import pytest
 
 from spul.data.templates import Template
 from spul.errors import ConfigError, DataError
-from spul.tasks.settings import PAPER_SENTIMENT_TEMPLATE
+from spul.tasks._templates import TEMPLATES
 
-PAPER = Template.parse(PAPER_SENTIMENT_TEMPLATE)
+PAPER = Template.parse(TEMPLATES["sentiment"])
 
 
 def test_the_papers_template_renders_as_published() -> None:

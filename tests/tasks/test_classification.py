@@ -33,7 +33,7 @@ def fixed_query(candidates: Mapping[str, tuple[int, ...]], answer: str) -> Query
 
 
 def test_the_registered_name_is_the_stem() -> None:
-    assert TASKS.names() == ["classification"]
+    assert "classification" in TASKS.names()
     assert TASKS.get("classification").name == "classification"
 
 

@@ -43,13 +43,12 @@ def check(
     """
     from spul.data.check import check_splits
     from spul.data.loading import load_splits
-    from spul.data.templates import Template
 
     with_model = flags.names_a_model()
     # A configuration has to name a model; which one does not matter to data that are not posed.
     config = flags.build() if with_model else flags.build("model.path=none")
     with results_only():
-        splits = load_splits(config.data, fields=Template.parse(config.task.template).fields)
+        splits = load_splits(config.data, fields=config.task.fields)
         report = check_splits(splits, _posed(config, splits) if with_model else None)
     if json_output:
         show_json(report.model_dump(mode="json"))

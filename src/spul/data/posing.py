@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from spul.data.chat import Frame
 from spul.data.templates import Template
 from spul.errors import ConfigError, DataError, ModelError, unknown_name
 from spul.types import Example, Query
@@ -19,8 +20,9 @@ Ids = tuple[int, ...]
 CHUNK = 4096
 """Prompts that are tokenised in one call; bounds the memory that the tokenizer's records take."""
 
-TAIL = 16
-"""Tokens at a prompt's end that decide how the text after it is tokenised. Merges reach over a word or two at most."""
+TAIL = 64
+"""Characters at a prompt's end that decide how the text after it is tokenised. Merges reach over a word or two at most,
+and to tokenise a long prompt anew for every answer would take most of the time."""
 
 
 def encode_prompts(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[Ids]:
@@ -32,10 +34,13 @@ def encode_prompts(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> 
     return _encode(tokenizer, texts, _count_closing(tokenizer))
 
 
-def _encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], closing: int) -> list[Ids]:
+def _encode(
+    tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], closing: int, *, special: bool = True
+) -> list[Ids]:
     rows: list[Ids] = []
     for start in range(0, len(texts), CHUNK):
-        encoded = tokenizer(list(texts[start : start + CHUNK]), return_attention_mask=False, verbose=False)
+        chunk = list(texts[start : start + CHUNK])
+        encoded = tokenizer(chunk, add_special_tokens=special, return_attention_mask=False, verbose=False)
         rows += [tuple(ids[: len(ids) - closing]) for ids in encoded["input_ids"]]
     return rows
 
@@ -69,6 +74,8 @@ class Poser:
         template: the text around an example.
         max_length: most tokens of prompt and answer together; virtual tokens have been taken off already.
         truncate_field: field that is cut from its end where an input is too long; the template's first if missing.
+        frame: what a chat template puts around the prompt. Its special tokens are spelled out, so that the tokenizer
+            adds none; the answer follows it at once.
 
     Raises:
         ConfigError: the template has no field ``truncate_field``.
@@ -80,6 +87,7 @@ class Poser:
         template: Template,
         max_length: int,
         truncate_field: str | None = None,
+        frame: Frame | None = None,
     ) -> None:
         if truncate_field is not None and truncate_field not in template.fields:
             raise ConfigError(f"truncate_field: {unknown_name('field', truncate_field, template.fields)}")
@@ -87,64 +95,81 @@ class Poser:
         self.template = template
         self.max_length = max_length
         self.truncate_field = truncate_field or template.fields[0]
-        self._closing = _count_closing(tokenizer)
-        self._known_ids: dict[tuple[Ids, tuple[str, ...]], Mapping[str, Ids]] = {}
+        self._frame = frame or Frame("", "")
+        self._adds_special = frame is None
+        self._separator = template.separator if frame is None else ""
+        self._closing = _count_closing(tokenizer) if self._adds_special else 0
+        self._known_ids: dict[tuple[str, tuple[str, ...]], Mapping[str, Ids]] = {}
 
     def pose(self, example: Example, answers: Sequence[str] = ()) -> Query:
         """Pose one example; see :meth:`pose_all`."""
         return self.pose_all([example], answers)[0]
 
-    def pose_all(self, examples: Sequence[Example], answers: Sequence[str] = ()) -> list[Query]:
+    def pose_all(
+        self,
+        examples: Sequence[Example],
+        answers: Sequence[str] = (),
+        options: Sequence[Mapping[str, str]] | None = None,
+    ) -> list[Query]:
         """Pose examples.
 
         Args:
             examples: what to pose.
             answers: every answer that may be asked for in place of the true one; room is left for the longest.
+            options: for every example texts of its own that may follow its prompt, by name; they become the query's
+                alternatives. Unlike answers, they may be alike, and hold unknown tokens.
 
         Raises:
             DataError: a field is missing; a prompt or an answer has no token; an answer holds an unknown token, or two
                 answers are the same tokens; or an input does not fit even with its text cut away.
         """
-        options = tuple(answers)
+        common = tuple(answers)
+        asked = [_Asked(common, own) for own in (options if options is not None else [{}] * len(examples))]
         prompts = [self._rendered(example) for example in examples]
-        return [
-            self._query(example, options, prompt, ids)
-            for example, prompt, ids in zip(examples, prompts, self._encode(prompts), strict=True)
-        ]
+        return [self._query(*row) for row in zip(examples, asked, prompts, self._encode(prompts), strict=True)]
 
     def _encode(self, texts: Sequence[str]) -> list[Ids]:
-        return _encode(self.tokenizer, texts, self._closing)
+        return _encode(self.tokenizer, texts, self._closing, special=self._adds_special)
 
     def _rendered(self, example: Example) -> str:
         try:
-            return self.template.render_prompt(example.fields)
+            return self._framed(example.fields)
         except DataError as error:
             raise DataError(f"example {example.id}: {error}") from error
 
-    def _query(self, example: Example, options: tuple[str, ...], prompt: str, prompt_ids: Ids) -> Query:
-        answers = self._answers(example, options, prompt, prompt_ids)
+    def _framed(self, fields: Mapping[str, str]) -> str:
+        return f"{self._frame.before}{self.template.render_prompt(fields)}{self._frame.after}"
+
+    def _query(self, example: Example, asked: _Asked, prompt: str, prompt_ids: Ids) -> Query:
+        answers = self._answers(example, asked, prompt, prompt_ids)
         if len(prompt_ids) + answers.longest > self.max_length:
-            cut = self._cut(example, options, prompt)
+            cut = self._cut(example, asked, prompt)
             return self._finished(example, cut.prompt_ids, cut.answers, truncated=True)
         return self._finished(example, prompt_ids, answers, truncated=False)
 
     def _finished(self, example: Example, prompt_ids: Ids, answers: _Answers, *, truncated: bool) -> Query:
-        return Query(example.id, prompt_ids, answers.truth, example.answer, answers.candidates, truncated)
+        return Query(
+            example.id, prompt_ids, answers.truth, example.answer, answers.candidates, truncated, answers.options
+        )
 
-    def _cut(self, example: Example, options: tuple[str, ...], prompt: str) -> _Cut:
+    def _cut(self, example: Example, asked: _Asked, prompt: str) -> _Cut:
         """Cut the text by as many of its last tokens as do not fit; again, where that leaves other tokens behind."""
         fields = dict(example.fields)
         while True:
             encoded = self.tokenizer(
-                prompt, return_offsets_mapping=True, return_special_tokens_mask=True, verbose=False
+                prompt,
+                add_special_tokens=self._adds_special,
+                return_offsets_mapping=True,
+                return_special_tokens_mask=True,
+                verbose=False,
             )
             mask = encoded["special_tokens_mask"]
             prompt_ids = tuple(encoded["input_ids"][: len(mask) - self._closing])
-            answers = self._answers(example, options, prompt, prompt_ids)
+            answers = self._answers(example, asked, prompt, prompt_ids)
             excess = len(prompt_ids) + answers.longest - self.max_length
             if excess <= 0:
                 return _Cut(prompt_ids, answers)
-            start = self.template.start_of(self.truncate_field, fields)
+            start = len(self._frame.before) + self.template.start_of(self.truncate_field, fields)
             text = fields[self.truncate_field]
             inside = [
                 first - start
@@ -159,37 +184,51 @@ class Poser:
                     "Raise task.max_length, shorten the template or use fewer virtual tokens."
                 )
             fields[self.truncate_field] = kept
-            prompt = self.template.render_prompt(fields)
+            prompt = self._framed(fields)
 
-    def _answers(self, example: Example, options: tuple[str, ...], prompt: str, prompt_ids: Ids) -> _Answers:
+    def _answers(self, example: Example, asked: _Asked, prompt: str, prompt_ids: Ids) -> _Answers:
         if not prompt_ids:
             raise DataError(f"example {example.id}: the prompt {prompt!r} has no token, so nothing predicts the answer")
-        candidates = self._ids_of(options, prompt, prompt_ids)
-        if example.answer in candidates:
-            return _Answers(candidates[example.answer], candidates)
-        return _Answers(self._ids_of((example.answer,), prompt, prompt_ids)[example.answer], candidates)
+        end = prompt[-TAIL:]
+        candidates = self._ids_of(asked.answers, end)
+        texts = tuple(dict.fromkeys(asked.options.values()))
+        behind = dict(zip(texts, self._ids_after(texts, end), strict=True))
+        options = {name: behind[text] for name, text in asked.options.items()}
+        truth = candidates.get(example.answer) or options.get(example.answer)
+        return _Answers(truth or self._ids_of((example.answer,), end)[example.answer], candidates, options)
 
-    def _ids_of(self, texts: tuple[str, ...], prompt: str, prompt_ids: Ids) -> Mapping[str, Ids]:
-        """Return each answer's ids behind the prompt; looked up where a prompt with the same end was seen before."""
-        key = (prompt_ids[-TAIL:], texts)
+    def _ids_of(self, texts: tuple[str, ...], end: str) -> Mapping[str, Ids]:
+        """Return each answer's ids behind a prompt's end; looked up where the end was seen before."""
+        key = (end, texts)
         if key not in self._known_ids:
-            ids = {text: self._ids_after(text, prompt, prompt_ids) for text in texts}
+            ids = dict(zip(texts, self._ids_after(texts, end), strict=True))
             self._check(ids)
             self._known_ids[key] = ids
         return self._known_ids[key]
 
-    def _ids_after(self, answer: str, prompt: str, prompt_ids: Ids) -> Ids:
-        continuation = f"{self.template.separator}{answer}"
-        whole = self._encode([prompt + continuation])[0]
-        if whole[: len(prompt_ids)] == prompt_ids:
-            return whole[len(prompt_ids) :]
-        return tuple(self.tokenizer(continuation, add_special_tokens=False, verbose=False)["input_ids"])
+    def _ids_after(self, texts: Sequence[str], end: str) -> list[Ids]:
+        """Return the ids of each text behind a prompt's end.
+
+        Raises:
+            DataError: a text has no token.
+        """
+        if not texts:
+            return []
+        continuations = [f"{self._separator}{text}" for text in texts]
+        before, *wholes = self._encode([end, *(end + continuation for continuation in continuations)])
+        rows = []
+        for text, continuation, whole in zip(texts, continuations, wholes, strict=True):
+            ids = whole[len(before) :]
+            if whole[: len(before)] != before:
+                ids = tuple(self.tokenizer(continuation, add_special_tokens=False, verbose=False)["input_ids"])
+            if not ids:
+                raise DataError(f"answer {text!r} has no token in this tokenizer; expected at least one")
+            rows.append(ids)
+        return rows
 
     def _check(self, answers: Mapping[str, Ids]) -> None:
         by_ids: dict[Ids, str] = {}
         for text, ids in answers.items():
-            if not ids:
-                raise DataError(f"answer {text!r} has no token in this tokenizer; expected at least one")
             if self.tokenizer.unk_token_id in ids:
                 pieces = self.tokenizer.convert_ids_to_tokens(list(ids))
                 raise DataError(
@@ -201,13 +240,21 @@ class Poser:
             by_ids[ids] = text
 
 
+class _Asked(NamedTuple):
+    """What may follow a prompt: answers that all examples share, and texts of this one's own, by name."""
+
+    answers: tuple[str, ...]
+    options: Mapping[str, str]
+
+
 class _Answers(NamedTuple):
     truth: Ids
     candidates: Mapping[str, Ids]
+    options: Mapping[str, Ids]
 
     @property
     def longest(self) -> int:
-        return max(map(len, (self.truth, *self.candidates.values())))
+        return max(map(len, (self.truth, *self.candidates.values(), *self.options.values())))
 
 
 class _Cut(NamedTuple):

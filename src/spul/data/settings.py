@@ -37,7 +37,9 @@ class DataSettings(Settings):
         holdout: rows that no model saw, for membership inference.
         extra_retain: further sources whose rows join the training side of retain (a live generic label, say).
         columns: field name → column name. The answer's field is called ``answer``; if it is not mapped, the column
-            ``answer`` or else ``label`` is read. ``id`` may be mapped too; ids are digests of the rows otherwise.
+            ``answer`` or else ``label`` is read. ``id`` may be mapped too; ids are digests of the rows otherwise. A
+            field of several columns (``{"choices": ["a", "b", "c"]}``) is the list of what is in them, the empty ones
+            at the end left out.
         label_names: column value → label name, where the column holds codes (``{"0": "negative"}``).
         test_share: share of the rows that is split off where a test side is missing.
         validation_share: share of each training side that no gradient sees; the best checkpoint is chosen on it. It is
@@ -58,13 +60,21 @@ class DataSettings(Settings):
     test_retain: str | None = None
     holdout: str | None = None
     extra_retain: tuple[str, ...] = ()
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
     label_names: dict[str, str] = Field(default_factory=dict)
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.3
     validation_share: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     max_rows: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
     overlap: Literal["error", "drop_retain", "keep"] = "error"
     test_overlap: Literal["keep", "drop"] = "keep"
+
+    @field_validator("columns")
+    @classmethod
+    def _lists_of_fields(cls, value: dict[str, str | tuple[str, ...]]) -> dict[str, str | tuple[str, ...]]:
+        for name, columns in value.items():
+            if not columns or (name in ("answer", "id") and not isinstance(columns, str)):
+                raise ValueError(f"expected {'one column' if columns else 'a column'} for {name!r}, got {columns!r}")
+        return value
 
     @field_validator("max_rows")
     @classmethod

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from spul.data.choices import CHOICES, letters_of, parse_choices
 from spul.data.formats import PARSERS, Row
 from spul.data.hub import PREFIX, is_saved, read_hub, read_saved
 from spul.data.settings import DataSettings
@@ -18,6 +19,9 @@ from spul.errors import DataError, unknown_name
 from spul.types import Example
 
 __all__ = ["find_file", "locate", "read_rows", "to_examples"]
+
+Columns = str | tuple[str, ...]
+"""What a field is read from: one column, or several that make a list."""
 
 ANSWER_COLUMNS = ("answer", "label")
 """Where the answer is looked for if no column is mapped to it, in this order."""
@@ -82,17 +86,21 @@ def to_examples(
 
     Returns:
         Examples in the rows' order. Where no column is mapped to ``id``, an id is a digest of what the example says;
-        rows that say the same have the same.
+        rows that say the same have the same. With a field ``choices`` the answer is the letter of the right one.
 
     Raises:
-        DataError: a column is missing, a value has no label name, an answer is empty, or an id is there twice.
+        DataError: a column is missing, a value has no label name, an answer is empty or none of the choices, or an id
+            is there twice.
     """
     columns = _columns(rows, settings, where, fields)
-    texts = {name: _column(rows, column, where) for name, column in columns.items()}
+    texts = {name: _values(rows, column, where) for name, column in columns.items()}
     answers = [
-        _answer(value, settings.label_names, columns["answer"], f"{where}, row {number}")
+        _answer(value, settings.label_names, str(columns["answer"]), f"{where}, row {number}")
         for number, value in enumerate(texts["answer"], start=1)
     ]
+    if CHOICES in fields:
+        choices = [parse_choices(text, f"{where}, row {number}") for number, text in enumerate(texts[CHOICES], start=1)]
+        answers = letters_of(answers, choices, where)
     contents = [dict(zip(fields, values, strict=True)) for values in zip(*(texts[f] for f in fields), strict=True)]
     ids = _checked_ids(texts["id"], where) if "id" in settings.columns else map(_digest, contents, answers)
     return tuple(map(Example, ids, contents, answers))
@@ -117,21 +125,35 @@ def _read_file(path: Path) -> list[Row]:
     return PARSERS[suffix](data, str(path))
 
 
-def _columns(rows: Sequence[Row], settings: DataSettings, where: str, fields: Sequence[str]) -> dict[str, str]:
+def _columns(rows: Sequence[Row], settings: DataSettings, where: str, fields: Sequence[str]) -> dict[str, Columns]:
     """Return field → column for the template's fields, the answer and, if it is mapped, the id."""
     present = dict.fromkeys(name for row in rows for name in row)
-    columns = {field: settings.columns.get(field, field) for field in fields}
+    columns: dict[str, Columns] = {field: settings.columns.get(field, field) for field in fields}
     fallback = next((name for name in ANSWER_COLUMNS if name in present), ANSWER_COLUMNS[0])
     columns["answer"] = settings.columns.get("answer", fallback)
     if "id" in settings.columns:
         columns["id"] = settings.columns["id"]
-    for field, column in columns.items():
-        if column not in present:
-            raise DataError(
-                f"{where}, for the field {field!r}: {unknown_name('column', column, present)}. Name the right one with "
-                f"data.columns.{field}=COLUMN."
-            )
+    for field, named in columns.items():
+        for column in (named,) if isinstance(named, str) else named:
+            if column not in present:
+                raise DataError(
+                    f"{where}, for the field {field!r}: {unknown_name('column', column, present)}. Name the right one "
+                    f"with data.columns.{field}=COLUMN."
+                )
     return columns
+
+
+def _values(rows: Sequence[Row], columns: Columns, where: str) -> list[str]:
+    """Return a field's text in every row; that of several columns is a JSON array."""
+    if isinstance(columns, str):
+        return _column(rows, columns, where)
+    lists = zip(*(_column(rows, column, where) for column in columns), strict=True)
+    return [json.dumps(_without_empty_end(values), ensure_ascii=False) for values in lists]
+
+
+def _without_empty_end(values: Sequence[str]) -> Sequence[str]:
+    filled = [i for i, value in enumerate(values) if value.strip()]
+    return values[: filled[-1] + 1 if filled else 0]
 
 
 def _column(rows: Sequence[Row], column: str, where: str) -> list[str]:

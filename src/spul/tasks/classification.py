@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from spul.data.chat import chat_frame
 from spul.data.posing import Poser
 from spul.data.templates import Template
 from spul.errors import DataError, unknown_name
 from spul.tasks._base import TASKS, Task
+from spul.tasks._reading import arg_max_answer
 from spul.tasks.settings import TaskSettings
 from spul.types import AnswerScores, AnswerSpace, Example, Query, Sample
 
@@ -46,7 +48,8 @@ class Classification(Task):
         cls, settings: TaskSettings, tokenizer: PreTrainedTokenizerFast, *, max_length: int, labels: Sequence[str]
     ) -> Self:
         """Build the task; labels come from the settings, or else from the data."""
-        poser = Poser(tokenizer, Template.parse(settings.template), max_length, settings.truncate_field)
+        frame = chat_frame(tokenizer) if settings.chat else None
+        poser = Poser(tokenizer, Template.parse(settings.template), max_length, settings.truncate_field, frame)
         return cls(poser, AnswerSpace(_labels(settings, labels), settings.generic_answers))
 
     def pose_all(self, examples: Sequence[Example]) -> list[Query]:
@@ -76,14 +79,9 @@ class Classification(Task):
         return dict(query.candidates)
 
     def read(self, query: Query, scores: Mapping[str, AnswerScores], decode: Callable[[Sequence[int]], str]) -> Sample:
-        """Read the answer twice: over the full vocabulary, and among the labels only.
-
-        Over the full vocabulary an answer counts if the arg-max at each of its positions is its own token; of several
-        such answers one is the beginning of the others, and the longest counts.
-        """
+        """Read the answer twice: over the full vocabulary, and among the labels only."""
         totals = {text: sum(scores[text].logprobs) for text in self._texts}
-        hits = [text for text in self._texts if scores[text].argmax_ids == query.candidates[text]]
-        prediction = max(hits, key=lambda text: len(query.candidates[text]), default=None)
+        prediction = arg_max_answer(self._texts, scores, query.candidates)
         shown = scores[query.answer if prediction is None else prediction].argmax_ids
         return Sample(
             id=query.id,

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from spul.data.choices import CHOICES
 from spul.data.templates import Template
 from spul.errors import ConfigError, unknown_name
 from spul.settings import Settings
+from spul.tasks._templates import TASK_TEMPLATES, TEMPLATES
 
-__all__ = ["PAPER_SENTIMENT_TEMPLATE", "TaskSettings"]
-
-PAPER_SENTIMENT_TEMPLATE = (
-    "### Text: {text}\n\n### Question: What is the sentiment of the given text?\n\n### Sentiment: {answer}"
-)
-"""Bhaila et al. 2025, section 4; the loss is on the answer only."""
+__all__ = ["TaskSettings"]
 
 
 class TaskSettings(Settings):
@@ -23,20 +21,60 @@ class TaskSettings(Settings):
 
     Attributes:
         name: registered task.
-        template: text with placeholders; ``{answer}`` is there once and last. Default: the paper's sentiment template.
+        template: text with placeholders, ``{answer}`` once and last; or the name of one that comes with the package
+            (``sentiment``, ``multiple_choice``, ``multiple_choice_context``, ``cloze``, ``cloze_context``). Where
+            missing, the one called like the task; ``sentiment`` for classification.
+        scoring: for ``multiple_choice``, what is asked for and trained: the right option's ``letter`` (the default
+            there), or its text, of which the likelihood is compared. The other is measured beside it.
+        chat: put the prompt as a user's message through the tokenizer's chat template; the answer opens the
+            assistant's turn.
         labels: the task's answers; read from the training data where empty.
         generic_answers: answers outside the labels that the forget set is given instead of the truth (paper:
             ``neutral`` and ``unknown``).
         max_length: most tokens of virtual tokens, prompt and answer together; the model's context where missing.
-        truncate_field: field that is cut from its end where an input is too long; the template's first where missing.
+        truncate_field: field that is cut from its end where an input is too long; the template's first where missing,
+            and never the choices.
     """
 
     name: str = "classification"
-    template: str = PAPER_SENTIMENT_TEMPLATE
+    template: str = TEMPLATES["sentiment"]
+    scoring: Literal["letter", "likelihood"] | None = None
+    chat: bool = False
     labels: tuple[str, ...] = ()
     generic_answers: tuple[str, ...] = ("neutral", "unknown")
     max_length: Annotated[int | None, Field(gt=0)] = None
     truncate_field: str | None = None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that an example must have: the template's, and the choices even where they are not listed."""
+        fields = Template.parse(self.template).fields
+        return fields if self.name != "multiple_choice" or CHOICES in fields else (*fields, CHOICES)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_task(cls, values: Any) -> Any:
+        """Put in what the task has by default, and a named template's text, so that a run records what it used."""
+        if not isinstance(values, Mapping):
+            return values
+        name = values.get("name", "classification")
+        template = values.get("template", TASK_TEMPLATES.get(name, "sentiment"))
+        if isinstance(template, str) and "{" not in template:
+            if template not in TEMPLATES:
+                raise ValueError(
+                    f"{unknown_name('template', template, TEMPLATES)}; or give a text with {{answer}} last"
+                )
+            template = TEMPLATES[template]
+        scoring = {"scoring": "letter"} if name == "multiple_choice" and values.get("scoring") is None else {}
+        return {**values, "template": template, **scoring}
+
+    @model_validator(mode="after")
+    def _scoring_of_choices(self) -> TaskSettings:
+        if self.scoring is not None and self.name != "multiple_choice":
+            raise ValueError(f"`scoring` goes with `name: multiple_choice`, not with {self.name!r}; leave it out")
+        if self.truncate_field == CHOICES:
+            raise ValueError("the choices are never cut; expected another field as `truncate_field`")
+        return self
 
     @field_validator("labels", "generic_answers")
     @classmethod
