@@ -31,8 +31,8 @@ FINETUNE: dict[str, Any] = {
     "num_threads": 1,
 }
 UNLEARN: dict[str, Any] = {
-    "learning_rate": 0.03,
-    "max_steps": 400,
+    "learning_rate": 0.05,
+    "max_steps": 600,
     "batch_size": 48,
     "forget_ratio": 0.5,
     "weight_decay": 0.0,
