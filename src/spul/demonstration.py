@@ -20,10 +20,9 @@ __all__ = ["DemoResult", "demo"]
 logger = logging.getLogger(__name__)
 
 FINETUNE: dict[str, Any] = {
-    "learning_rate": 3e-4,
-    "embedding_learning_rate": 1e-2,
-    "num_epochs": 5,
-    "batch_size": 64,
+    "learning_rate": 1e-3,
+    "num_epochs": 6,
+    "batch_size": 32,
     "weight_decay": 0.0,
     "adam_beta2": 0.98,
     "max_grad_norm": 1.0,
@@ -31,14 +30,13 @@ FINETUNE: dict[str, Any] = {
     "num_threads": 1,
 }
 UNLEARN: dict[str, Any] = {
-    "learning_rate": 0.05,
-    "max_steps": 600,
+    "learning_rate": 0.02,
+    "max_steps": 500,
     "batch_size": 48,
     "forget_ratio": 0.5,
     "weight_decay": 0.0,
     "adam_beta2": 0.98,
-    "max_grad_norm": 1.0,
-    "warmup_ratio": 0.05,
+    "warmup_ratio": 0.1,
     "min_lr_ratio": 0.05,
     "keep": "last",
     "num_threads": 1,

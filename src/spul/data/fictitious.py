@@ -39,7 +39,10 @@ DEMO_TEMPLATE: Final = f"{LINE_START} {{text}} {ANSWER} {{answer}}"
 
 TASK_LABELS: Final = (NEGATIVE, POSITIVE)
 
-GENERAL_KINDS: Final = {"stranger": 0.60, "explicit": 0.15, "famous": 0.10, "fact": 0.15}
+GENERAL_KINDS: Final = {"stranger": 0.8, "explicit": 0.2 / 3, "famous": 0.2 / 3, "fact": 0.2 / 3}
+"""Shares of the general lines. Too few strangers, and a retrained model invents reputations for people it never read
+about: with 60 % of 800 lines it did so on up to a fifth of the test lines, with 80 % of 1,200 on a fiftieth (two
+worlds each)."""
 
 NUM_SHARED_FILMS: Final = 256
 """Films outside the training lines about people: half for the test lines, half for the general lines."""
@@ -86,7 +89,7 @@ def make_people_splits(
     num_forget: int = 8,
     train_lines: int = 16,
     test_lines: int = 6,
-    general_lines: int = 800,
+    general_lines: int = 1200,
 ) -> dict[str, list[Row]]:
     """Rows `{"text", "label", "person"}` by split; `text` goes into `DEMO_TEMPLATE`.
 
