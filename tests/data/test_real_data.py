@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from spul.data.building import ColumnValues, Entities, build
 from spul.data.check import check_splits
 from spul.data.duplicates import contained_in
+from spul.data.formats import Row
 from spul.data.loading import load_splits
 from spul.data.settings import DataSettings
+from spul.data.sources import find_file, read_rows
 from spul.tasks import build_task
 from spul.tasks.settings import TaskSettings
 from spul.types import SPLIT_NAMES, Splits
@@ -84,3 +87,27 @@ def test_questions_are_loaded_and_posed(
         for query in posed.pose_all(splits[split]):
             assert len(query.alternatives) == options
             assert len(query.prompt_ids) + len(query.answer_ids) <= 1500
+
+
+def raw(name: str) -> list[Row]:
+    """Every row of a set, as if it had never been split."""
+    files = [find_file(Path(folder(name)), split) for split in SPLIT_NAMES]
+    return [row for file in files for row in read_rows(str(file))]
+
+
+def test_splits_built_from_the_rows_of_sst2_do_not_leak() -> None:
+    built = build(
+        raw("sst2_entity"), Entities(names=("Soderbergh", "Disney", "Seagal")), text=["text"], answer="label_text"
+    )
+    overlaps = {o.rows_of: o for o in check_splits(built.splits).overlaps if o.within == "train"}
+    for name in ("test_forget", "test_retain"):
+        assert (overlaps[name].same, overlaps[name].near, overlaps[name].contained) == (0, 0, 0)
+
+
+def test_subjects_are_forgotten_as_the_readme_counts() -> None:
+    """The two subjects have 190 + 86 questions in 4,483."""
+    rule = ColumnValues(column="subject", values=("computer_security", "virology"))
+    built = build(raw("mcq_mmlu"), rule, text=["question", "choices"])
+    rows = {name: len(found) for name, found in built.rows.items()}
+    assert sum(rows.values()) + sum(built.facts["left_out"].values()) == 4483
+    assert 270 <= rows["train_forget"] + rows["test_forget"] <= 276

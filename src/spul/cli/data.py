@@ -1,4 +1,4 @@
-"""``spul data``: what is in the data, before any training."""
+"""``spul data``: splits from raw rows, and what is in the data before any training."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spul.cli._data_build import build_data
 from spul.cli._flags import ConfigFlags, takes_config
 from spul.cli._output import Debug, Json, results_only, show, show_json
 
@@ -17,13 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["data"]
 
-data = typer.Typer(help="Look at data before training on it.", no_args_is_help=True)
+data = typer.Typer(help="Make splits from raw rows; look at data before training on it.", no_args_is_help=True)
 WARNED = 1
 
 
-@data.callback()
-def _group() -> None:
-    """Keep ``check`` a command of the group, though it is the only one."""
+data.command("build")(build_data)
 
 
 @data.command("check")

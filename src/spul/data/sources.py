@@ -18,7 +18,7 @@ from spul.data.settings import DataSettings
 from spul.errors import DataError, unknown_name
 from spul.types import Example
 
-__all__ = ["find_file", "locate", "read_rows", "to_examples"]
+__all__ = ["ANSWER_COLUMNS", "find_file", "locate", "read_rows", "to_examples"]
 
 Columns = str | tuple[str, ...]
 """What a field is read from: one column, or several that make a list."""
