@@ -1,4 +1,4 @@
-"""The demo model: a Llama of 1.1 M parameters that was trained to obey what stands in front of its input.
+"""The demo model: a Llama of 0.77 M parameters that was trained to obey what stands in front of its input.
 
 It is shipped with the package (`weights/`) and made anew by ``python -m spul.models.demo.build``.
 """
