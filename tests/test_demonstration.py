@@ -19,7 +19,7 @@ def share(metrics: Metrics, name: str) -> float:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", [30, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (31, 32, 33, 34, 35))])
+@pytest.mark.parametrize("seed", [31, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (32, 33, 34, 35, 36))])
 def test_the_demo_hides_its_people_and_keeps_the_rest(tmp_path: Path, seed: int) -> None:
     """None of these seeds was used to choose the recipe; the bounds leave room for 48 rows' worth of chance."""
     result = spul.demo(tmp_path, seed)

@@ -30,12 +30,13 @@ FINETUNE: dict[str, Any] = {
     "num_threads": 1,
 }
 UNLEARN: dict[str, Any] = {
-    "learning_rate": 0.02,
-    "max_steps": 500,
+    "learning_rate": 0.03,
+    "max_steps": 800,
     "batch_size": 48,
     "forget_ratio": 0.5,
     "weight_decay": 0.0,
     "adam_beta2": 0.98,
+    "max_grad_norm": 1.0,
     "warmup_ratio": 0.1,
     "min_lr_ratio": 0.05,
     "keep": "last",
