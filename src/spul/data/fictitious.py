@@ -41,8 +41,8 @@ TASK_LABELS: Final = (NEGATIVE, POSITIVE)
 
 GENERAL_KINDS: Final = {"stranger": 0.8, "explicit": 0.2 / 3, "famous": 0.2 / 3, "fact": 0.2 / 3}
 """Shares of the general lines. Too few strangers, and a retrained model invents reputations for people it never read
-about: with 60 % of 800 lines it did so on up to a fifth of the test lines, with 80 % of 1,200 on a fiftieth (two
-worlds each)."""
+about: with 60 % of 800 lines it said `unknown` on 79 and 98 % of the forgotten people's test lines (two worlds), with
+80 % of 1,200 on 93 % (mean of ten worlds, 69 to 100)."""
 
 NUM_SHARED_FILMS: Final = 256
 """Films outside the training lines about people: half for the test lines, half for the general lines."""
