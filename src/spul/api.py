@@ -120,7 +120,7 @@ def evaluate(run: Run | str | Path) -> Run:
     run = run if isinstance(run, Run) else Run.open(run)
     config = run.config
     with run.lock():
-        splits = load_splits(config.data, fields=config.task.fields)
+        splits = load_splits(config.data, fields=config.task.fields, generic=config.task.generic_answers)
         _check_data(run, splits)
         model = load_model(run)
         task = _task(config, LoadedBase(model.base, model.tokenizer), splits)
@@ -189,7 +189,7 @@ def _set_up(config: RunConfig) -> _Setting:
         raise ConfigError("quantised weights cannot be trained; set trainable=lora (QLoRA), or model.quantization=none")
     PROMPTS.get(config.prompt.kind)
     TASKS.get(config.task.name)
-    splits = load_splits(config.data, fields=config.task.fields)
+    splits = load_splits(config.data, fields=config.task.fields, generic=config.task.generic_answers)
     base = load_base(config.model)
     identity = base_identity(base.model, config.model.path)
     return _Setting(base, identity, splits, _task(config, base, splits))

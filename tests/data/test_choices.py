@@ -56,6 +56,20 @@ def test_answers_are_letters_positions_or_texts(answers: tuple[str, ...]) -> Non
     assert letters_of(answers, OPTIONS, "data.csv") == ["B", "C"]
 
 
+@pytest.mark.parametrize("answers", [("unknown", "c"), ("unknown", "2"), ("unknown", "play")])
+def test_where_no_option_is_right_the_answer_is_generic(answers: tuple[str, ...]) -> None:
+    assert letters_of(answers, OPTIONS, "data.csv", ["unknown"]) == ["unknown", "C"]
+    assert letters_of(["unknown"] * 2, OPTIONS, "data.csv", ["unknown"]) == ["unknown", "unknown"]
+    with pytest.raises(DataError, match=r"a generic answer \(neutral\) where no option is right; got 'unknown'"):
+        letters_of(answers, OPTIONS, "data.csv", ["neutral"])
+
+
+def test_a_generic_answer_that_is_an_option_means_the_option() -> None:
+    options = [("anna", "unknown"), ("anna", "boris")]
+    assert letters_of(("unknown", "anna"), options, "data.csv", ["unknown"]) == ["B", "A"]
+    assert letters_of(("anna", "unknown"), options, "data.csv", ["unknown"]) == ["A", "unknown"]
+
+
 def test_one_way_must_fit_every_row() -> None:
     with pytest.raises(DataError, match=r"data\.csv, row 2: expected an answer that is a letter.*got '3' for \['film'"):
         letters_of(("1", "3"), OPTIONS, "data.csv")

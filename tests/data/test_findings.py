@@ -46,6 +46,17 @@ def test_small_shares_are_left_unsaid() -> None:
     assert findings(report(auc=0.64, overlaps=(leak,), train_retain={"repeated": 2, "conflicting": 2})) == []
 
 
+def test_truly_generic_rows_belong_to_retain_and_shift_no_balance() -> None:
+    """Of the 150 labelled retain rows a half is good, as of forget; among all 200 it would be 37.5 %."""
+    mixed = {"answers": {"good": 75, "bad": 75, "unknown": 50}}
+    assert findings(report(train_retain=mixed).model_copy(update={"generic_answers": ("unknown",)})) == []
+    assert only(report(train_retain=mixed)).startswith("'unknown' is the answer of 0.0% of train_forget and of 25.0%")
+    assert only(report(train_forget=mixed).model_copy(update={"generic_answers": ("unknown",)})) == (
+        "50 of 200 rows (25.0%) of train_forget have a generic answer as their truth (unknown): there is nothing to "
+        "forget in them; they belong to retain."
+    )
+
+
 def test_a_leak_says_how_many_rows_and_what_to_do() -> None:
     assert only(report(overlaps=(overlap("test_forget", "train", same=1, near=2, contained=9),))) == (
         "test_forget leaks: of its 200 rows 1 are the same as a training row and 2 nearly so; of the 150 with four "

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 import spul
 from spul.config import RunConfig
 from spul.errors import ConfigError, DataError
+from spul.metrics._split import has_label
 from spul.tasks import Task, build_task
 from spul.tasks.settings import TaskSettings
 from spul.types import AnswerScores, AnswerSpace, Example, Query
@@ -70,6 +73,22 @@ def test_generic_answers_and_other_options_can_be_asked_for() -> None:
         assert ours.with_answer(ours.with_answer(query, "A"), "C") == query
         with pytest.raises(DataError, match=r"unknown answer 'good'.*Options go by their letters"):
             ours.with_answer(query, "good")
+
+
+@pytest.mark.parametrize("scoring", ["letter", "likelihood"])
+def test_the_truth_may_be_generic(scoring: str) -> None:
+    """As the truth, ``unknown`` has the tokens that it has as a target, and no option counts as right."""
+    ours = task(scoring=scoring)
+    query = ours.pose(replace(WHO, answer="unknown"))
+    assert (query.answer, text_of(query.answer_ids)) == ("unknown", " unknown")
+    assert query == ours.with_answer(ours.pose(WHO), "unknown")
+    asked = ours.scored_answers(query)
+    found = {name: AnswerScores((-1.0,) * len(ids), ids) for name, ids in asked.items()}
+    found["unknown"] = AnswerScores((-0.25,) * len(query.answer_ids), query.answer_ids)
+    sample = ours.read(query, {name: found[name] for name in asked}, text_of)
+    assert sample.logprob == -0.25 * len(query.answer_ids)
+    assert sample.restricted_prediction in "ABC"
+    assert not has_label(sample, ours.answers)
 
 
 def test_labels_are_the_letters_up_to_the_last_right_one() -> None:
@@ -178,13 +197,24 @@ def write_questions(directory: Path) -> dict[str, Any]:
     return values
 
 
+@pytest.mark.parametrize("generic", ["b", "C", "0"])
+def test_a_generic_answer_does_not_look_like_an_option(generic: str) -> None:
+    with pytest.raises(ValidationError, match="look like an option's letter or place"):
+        task(generic_answers=["unknown", generic])
+
+
 @pytest.mark.parametrize("scoring", ["letter", "likelihood"])
 def test_a_run_from_data_to_metrics(tmp_path: Path, scoring: str) -> None:
     values = write_questions(tmp_path)
+    nobody = {"question": "nobody was in the film", "choices": ["good film", "bad", "the old house"]}
+    with (tmp_path / "test_retain.jsonl").open("a") as file:
+        file.write(json.dumps({**nobody, "answer": "unknown"}) + "\n")
     config: RunConfig = config_of(values, f"task.scoring={scoring}", "train.max_steps=4")
     run = spul.evaluate(spul.unlearn(config))
     for reading in ("letter", "likelihood", "likelihood_per_token"):
         result = run.metrics[f"unlearned/test_retain/choice_accuracy:{reading}"]
         assert result.n == 12
         assert result.value is not None
+    assert run.metrics["unlearned/test_retain/nll"].n == 13
+    assert [s.answer for s in run.read_samples("base/test_retain")].count("unknown") == 1
     assert run.read_samples("unlearned/train_retain")[0].answer in "ABC"

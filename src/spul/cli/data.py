@@ -47,8 +47,9 @@ def check(
     # A configuration has to name a model; which one does not matter to data that are not posed.
     config = flags.build() if with_model else flags.build("model.path=none")
     with results_only():
-        splits = load_splits(config.data, fields=config.task.fields)
-        report = check_splits(splits, _posed(config, splits) if with_model else None)
+        splits = load_splits(config.data, fields=config.task.fields, generic=config.task.generic_answers)
+        posed = _posed(config, splits) if with_model else None
+        report = check_splits(splits, posed, config.task.generic_answers)
     if json_output:
         show_json(report.model_dump(mode="json"))
     else:

@@ -30,7 +30,9 @@ LOOKED_UP = (
 """Which rows are looked up where."""
 
 
-def check_splits(splits: Splits, posed: Mapping[str, Sequence[Query]] | None = None) -> DataReport:
+def check_splits(
+    splits: Splits, posed: Mapping[str, Sequence[Query]] | None = None, generic: Sequence[str] = ()
+) -> DataReport:
     """Look the data over.
 
     Takes seconds for tens of thousands of short texts on one core.
@@ -39,6 +41,7 @@ def check_splits(splits: Splits, posed: Mapping[str, Sequence[Query]] | None = N
         splits: the data.
         posed: split name → its examples as token ids, for lengths in tokens and truncation; all splits that are not
             empty, or none.
+        generic: answers outside the labels, which may be the truth of a row.
 
     Raises:
         ValueError: ``posed`` lacks a split (a programming error).
@@ -54,6 +57,7 @@ def check_splits(splits: Splits, posed: Mapping[str, Sequence[Query]] | None = N
             name: _split_report(splits[name], texts[name], kin, None if posed is None else posed[name])
             for name in names
         },
+        generic_answers=tuple(generic),
         overlaps=tuple(_overlaps(texts, kin)),
         length_difference=LengthDifference(
             unit="words" if posed is None else "tokens",

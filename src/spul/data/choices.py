@@ -2,7 +2,7 @@
 
 Options travel as the other fields do, as text: a JSON array, which is what a list in JSON Lines or Parquet is read as,
 and what several columns mapped to one field become. The answer is the letter of the right option from here on, however
-the data says it.
+the data says it. Where none of the options is right, it may be a generic answer instead, and stays as it is.
 """
 
 from __future__ import annotations
@@ -52,27 +52,35 @@ def listed(options: Sequence[str]) -> str:
     return "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False))
 
 
-def letters_of(answers: Sequence[str], choices: Sequence[Sequence[str]], where: str) -> list[str]:
-    """Return the letter of the right option of every question.
+def letters_of(
+    answers: Sequence[str], choices: Sequence[Sequence[str]], where: str, generic: Sequence[str] = ()
+) -> list[str]:
+    """Return the letter of the right option of every question, or the generic answer that is true of it.
 
-    A source says it in one way throughout: by letter, by position counted from 0, or by the option's own text.
+    A source says it in one way throughout: by letter, by position counted from 0, or by the option's own text. An
+    answer that is generic and the text of an option as well means the option.
 
     Args:
         answers: as the source has them.
         choices: the options, one row a question.
         where: the source, for errors.
+        generic: the generic answers; none of them looks like a letter or a position.
 
     Raises:
         DataError: no way fits every question, or two do and disagree (options that are numbers themselves).
     """
-    tried = {name: [way(*pair) for pair in zip(answers, choices, strict=True)] for name, way in _WAYS.items()}
+
+    def read(way: Callable[[str, Sequence[str]], str | None], answer: str, options: Sequence[str]) -> str | None:
+        return answer if answer in generic and answer not in options else way(answer, options)
+
+    tried = {name: [read(way, *pair) for pair in zip(answers, choices, strict=True)] for name, way in _WAYS.items()}
     fitting = {name: [letter for letter in found if letter] for name, found in tried.items() if all(found)}
     if not fitting:
         row, answer, options = _worst(tried, answers, choices)
         raise DataError(
             f"{where}, row {row + 1}: expected an answer that is a letter, a position counted from 0 or the text of "
-            f"exactly one option, the same way in every row; got {answer!r} for {list(options)}. Translate other codes "
-            "with data.label_names."
+            f"exactly one option, the same way in every row, or a generic answer{_listed_in_brackets(generic)} where "
+            f"no option is right; got {answer!r} for {list(options)}. Translate other codes with data.label_names."
         )
     first, *others = fitting
     for other in others:
@@ -85,6 +93,10 @@ def letters_of(answers: Sequence[str], choices: Sequence[Sequence[str]], where: 
                 f"{row + 1} ({answers[row]!r} for {list(choices[row])}) would differ. Write letters instead."
             )
     return fitting[first]
+
+
+def _listed_in_brackets(generic: Sequence[str]) -> str:
+    return f" ({', '.join(generic)})" if generic else ""
 
 
 def _by_letter(answer: str, options: Sequence[str]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from spul.data.report import DataReport, Overlap, SplitReport
 
@@ -65,9 +65,9 @@ def _leaks(overlap: Overlap) -> Iterator[str]:
 
 
 def _answers(report: DataReport) -> Iterator[str]:
-    forget, retain = report.splits["train_forget"], report.splits["train_retain"]
-    answers = sorted(forget.answers.keys() | retain.answers.keys())
-    if all(answer.isdigit() for answer in answers):
+    forget, retain = (_labels_of(report, name) for name in ("train_forget", "train_retain"))
+    answers = sorted(forget.keys() | retain.keys())
+    if answers and all(answer.isdigit() for answer in answers):
         yield (
             f"The answers are numbers ({', '.join(answers[:5])}), and language models know words better: name them "
             "with data.label_names, or choose another column with data.columns.answer."
@@ -76,13 +76,39 @@ def _answers(report: DataReport) -> Iterator[str]:
         answer, count = max(split.answers.items(), key=lambda item: item[1])
         if count > MAJORITY * split.rows:
             yield f"{count / split.rows:.1%} of {name} is {answer!r}: who always says so gets that share right."
+    yield from _balance(forget, retain)
+    yield from _generic(report)
+    yield from _listed(report, "The same text has different answers", lambda split: split.conflicting, SHARE)
+
+
+def _balance(forget: Mapping[str, int], retain: Mapping[str, int]) -> Iterator[str]:
+    """Compare the labels of the two sides; rows that are truly generic are there to keep that answer alive."""
+    answers = sorted(forget.keys() | retain.keys())
+    if not forget or not retain:
+        return
     most = max(answers, key=lambda answer: abs(_share(forget, answer) - _share(retain, answer)))
     if abs(_share(forget, most) - _share(retain, most)) > IMBALANCE:
         yield (
             f"{most!r} is the answer of {_share(forget, most):.1%} of train_forget and of {_share(retain, most):.1%} "
             "of train_retain: a shift in the balance of answers can pass for forgetting."
         )
-    yield from _listed(report, "The same text has different answers", lambda split: split.conflicting, SHARE)
+
+
+def _generic(report: DataReport) -> Iterator[str]:
+    """Say where there is nothing to forget."""
+    forget = report.splits["train_forget"]
+    count = forget.rows - sum(_labels_of(report, "train_forget").values())
+    if count:
+        yield (
+            f"{_of(count, forget.rows)} of train_forget have a generic answer as their truth "
+            f"({', '.join(report.generic_answers)}): there is nothing to forget in them; they belong to retain."
+        )
+
+
+def _labels_of(report: DataReport, name: str) -> dict[str, int]:
+    """Return a split's answers without the generic ones."""
+    answers = report.splits[name].answers
+    return {answer: count for answer, count in answers.items() if answer not in report.generic_answers}
 
 
 def _lengths(report: DataReport) -> Iterator[str]:
@@ -119,8 +145,8 @@ def _listed(report: DataReport, what: str, count: Callable[[SplitReport], int], 
         yield f"{what}: {', '.join(places)}."
 
 
-def _share(split: SplitReport, answer: str) -> float:
-    return split.answers.get(answer, 0) / split.rows
+def _share(answers: Mapping[str, int], answer: str) -> float:
+    return answers.get(answer, 0) / sum(answers.values())
 
 
 def _of(count: int, rows: int) -> str:

@@ -38,12 +38,13 @@ BUILTIN_PARTS = {
 """Split → parts of the built-in people that make it up: general material is to be kept like the other people."""
 
 
-def load_splits(settings: DataSettings, *, fields: Sequence[str]) -> Splits:
+def load_splits(settings: DataSettings, *, fields: Sequence[str], generic: Sequence[str] = ()) -> Splits:
     """Read, check and split the data of a run; the same settings and rows give the same splits.
 
     Args:
         settings: where the rows come from and what is done with them.
         fields: the fields that the template asks for, the answer left out.
+        generic: the task's generic answers, each of which may be the truth of a row.
 
     Raises:
         ConfigError: the built-in set is unknown, or a column is mapped to a field that is not asked for.
@@ -51,7 +52,7 @@ def load_splits(settings: DataSettings, *, fields: Sequence[str]) -> Splits:
     """
     _check_mapping(settings, fields)
     seed = settings.seed
-    found = _unique_ids(_read(settings, fields))
+    found = _unique_ids(_read(settings, fields, generic))
     found = _without_overlap(found, settings)
     for side in ("forget", "retain"):
         if f"test_{side}" not in found:
@@ -81,11 +82,11 @@ def _check_mapping(settings: DataSettings, fields: Sequence[str]) -> None:
             raise ConfigError(f"data.columns: {unknown_name('field', name, known)} (fields come from task.template)")
 
 
-def _read(settings: DataSettings, fields: Sequence[str]) -> dict[str, Examples]:
+def _read(settings: DataSettings, fields: Sequence[str], generic: Sequence[str]) -> dict[str, Examples]:
     """Return the examples of every split that is given, by its name; ``extra_retain`` is one of them."""
 
     def examples(source: str) -> Examples:
-        return to_examples(read_rows(source), settings, source, fields=fields)
+        return to_examples(read_rows(source), settings, source, fields=fields, generic=generic)
 
     if settings.builtin is not None:
         found = {

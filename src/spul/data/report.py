@@ -86,9 +86,13 @@ class LengthDifference(_Document):
 
 
 class DataReport(_Document):
-    """Everything that the check found; ``warnings`` says in words what calls for attention."""
+    """Everything that the check found; ``warnings`` says in words what calls for attention.
+
+    ``generic_answers`` are those outside the labels, whether any row has one as its truth or not.
+    """
 
     splits: dict[str, SplitReport]
+    generic_answers: tuple[str, ...] = ()
     overlaps: tuple[Overlap, ...]
     length_difference: LengthDifference
     warnings: tuple[str, ...]

@@ -74,7 +74,7 @@ def read_rows(source: str) -> list[Row]:
 
 
 def to_examples(
-    rows: Sequence[Row], settings: DataSettings, where: str, *, fields: Sequence[str]
+    rows: Sequence[Row], settings: DataSettings, where: str, *, fields: Sequence[str], generic: Sequence[str] = ()
 ) -> tuple[Example, ...]:
     """Turn rows into examples.
 
@@ -83,10 +83,12 @@ def to_examples(
         settings: column mapping and label names.
         where: the source, for errors.
         fields: the fields that the template asks for, the answer left out.
+        generic: answers outside the options that may be the truth of a question with choices.
 
     Returns:
         Examples in the rows' order. Where no column is mapped to ``id``, an id is a digest of what the example says;
-        rows that say the same have the same. With a field ``choices`` the answer is the letter of the right one.
+        rows that say the same have the same. With a field ``choices`` the answer is the letter of the right one,
+        or generic.
 
     Raises:
         DataError: a column is missing, a value has no label name, an answer is empty or none of the choices, or an id
@@ -100,7 +102,7 @@ def to_examples(
     ]
     if CHOICES in fields:
         choices = [parse_choices(text, f"{where}, row {number}") for number, text in enumerate(texts[CHOICES], start=1)]
-        answers = letters_of(answers, choices, where)
+        answers = letters_of(answers, choices, where, generic)
     contents = [dict(zip(fields, values, strict=True)) for values in zip(*(texts[f] for f in fields), strict=True)]
     ids = _checked_ids(texts["id"], where) if "id" in settings.columns else map(_digest, contents, answers)
     return tuple(map(Example, ids, contents, answers))

@@ -36,6 +36,9 @@ class MultipleChoice(Task):
     prompt lists, with ``likelihood`` the option's text. Behind the same prompt the other of the two is scored as well,
     but for a template that does not list the options, where no letter means anything.
 
+    Where none of a question's options is right, its truth may be a generic answer: such rows keep that answer alive in
+    the base and in the retrained model. It is no label, and what counts options leaves these rows out.
+
     Args:
         poser: poses the examples; its template's ``{choices}`` is given the lettered list.
         answers: letters and generic answers, disjoint.

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from spul.data.choices import CHOICES
+from spul.data.choices import CHOICES, LETTERS
 from spul.data.templates import Template
 from spul.errors import ConfigError, unknown_name
 from spul.settings import Settings
@@ -72,6 +72,12 @@ class TaskSettings(Settings):
     def _scoring_of_choices(self) -> TaskSettings:
         if self.scoring is not None and self.name != "multiple_choice":
             raise ValueError(f"`scoring` goes with `name: multiple_choice`, not with {self.name!r}; leave it out")
+        if self.name == "multiple_choice":
+            options = [text for text in self.generic_answers if text.upper() in LETTERS or text.isdigit()]
+            if options:
+                raise ValueError(
+                    f"generic answers stand beside options; {options} look like an option's letter or place"
+                )
         if self.truncate_field == CHOICES:
             raise ValueError("the choices are never cut; expected another field as `truncate_field`")
         return self
