@@ -26,6 +26,7 @@ __all__ = [
     "auc_replicates",
     "harmonic_mean",
     "ks_distance",
+    "ks_distance_replicates",
     "percentile_interval",
     "share_interval",
     "tpr_at_fpr",
@@ -175,6 +176,23 @@ def ks_distance(first: Float[np.ndarray, " N"], second: Float[np.ndarray, " M"])
     gaps = np.searchsorted(one, values, side="right") / len(one)
     gaps -= np.searchsorted(other, values, side="right") / len(other)
     return float(np.abs(gaps).max())
+
+
+def ks_distance_replicates(
+    first: Float[np.ndarray, " n"], second: Float[np.ndarray, " n"], drawn: Resamples
+) -> Float[np.ndarray, " B"]:
+    """Return :func:`ks_distance` in every resample of examples on which both values were measured (paired)."""
+    n = drawn.n
+    values = np.concatenate([first, second])
+    order = np.argsort(values, kind="stable")
+    examples, signs = order % n, np.where(order < n, 1, -1)
+    # The two functions are compared where a run of equal values ends, never within it.
+    ends = np.append(np.diff(values[order]) > 0, True)
+    found = []
+    for rows in _chunks(len(drawn), 2 * n):
+        steps = drawn.counts[rows][:, examples].astype(np.int32) * signs
+        found.append(np.abs(np.cumsum(steps, axis=1)[:, ends]).max(axis=1) / n)
+    return np.concatenate(found)
 
 
 class _Pair:

@@ -31,13 +31,14 @@ def gap(name: str, value: float, low: float, high: float) -> dict[str, MetricRes
     return {f"unlearned__test_forget__unlearning_gap:{name}": share(value, low, high)}
 
 
-def test_run_is_told_in_six_findings(run: Run) -> None:
+def test_run_is_told_in_seven_findings(run: Run) -> None:
     findings = verdict(Outcome.of(run))
     assert [finding.heading for finding in findings] == [
         "What is suppressed",
         "What is still there",
         "What it costs",
         "Against the model that never saw it",
+        "Losses",
         "Membership",
         "Length",
     ]
@@ -166,3 +167,42 @@ def test_of_trained_weights_no_prompt_is_spoken_of() -> None:
 def test_nothing_is_said_where_nothing_is_known() -> None:
     assert verdict(Outcome({}, ("unlearned",), ())) == []
     assert verdict(Outcome({}, ("base",), ())) == []
+
+
+MATCHED = {
+    "unlearned__test_forget__accuracy": share(0.7, 0.6, 0.8),
+    "unlearned__test_forget__generic_rate": share(0.0, 0.0, 0.07),
+    "unlearned__test_forget__restricted_accuracy": share(0.7, 0.6, 0.8),
+    "unlearned__test_retain__generic_rate": share(0.0, 0.0, 0.02),
+    "unlearned__test_retain__generic_rate_length_matched": share(0.0, 0.0, 0.02),
+}
+
+
+def test_match_mode_is_not_blamed_for_giving_no_generic_answers() -> None:
+    """It matches the retrained model: nothing speaks against it, and length is no matter without generic answers."""
+    aim = {"retrained__test_forget__accuracy": share(0.7, 0.6, 0.8), **gap("accuracy", 0.0, 0.0, 0.04)}
+    findings = told(**MATCHED, **aim)
+    assert not [finding.heading for finding in findings.values() if finding.tone == "bad"]
+    assert findings["Against the model that never saw it"].tone == "good"
+    assert "Length" not in findings
+
+
+def test_knowledge_left_in_match_mode_stands_behind_no_generic_answer() -> None:
+    aim = {"retrained__test_forget__restricted_accuracy": share(0.5, 0.4, 0.6)}
+    finding = told(**MATCHED, **aim, **gap("restricted_accuracy", 0.2, 0.1, 0.3))["What is still there"]
+    assert finding.tone == "bad"
+    assert "So knowledge is still there that such a model does not have." in finding.text
+    assert "generic answer stands in front" not in finding.text
+
+
+@pytest.mark.parametrize(
+    ("ours", "tone"), [((0.1, 0.05, 0.2), "good"), ((0.4, 0.3, 0.5), "neutral"), ((0.9, 0.8, 1.0), "bad")]
+)
+def test_losses_nearer_the_retrained_models_than_the_bases_are_good(
+    ours: tuple[float, float, float], tone: str
+) -> None:
+    numbers = {
+        "unlearned__test_forget__loss_ks": MetricResult(ours[0], 48, "distance", False, *ours[1:]),
+        "base__test_forget__loss_ks": MetricResult(0.4, 48, "distance", False, 0.3, 0.5),
+    }
+    assert told(**numbers)["Losses"].tone == tone

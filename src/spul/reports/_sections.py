@@ -80,11 +80,12 @@ MORE = (
     ("nll", "Loss of the truth, nats per token", False),
 )
 GAPS = (
-    ("accuracy", "right answers, points"),
-    ("weighted_f1", "weighted F1, points"),
-    ("restricted_accuracy", "right among labels, points"),
-    ("generic_rate", "generic answers, points"),
-    ("nll", "loss of the truth, nats"),
+    ("unlearning_gap:accuracy", "right answers, points"),
+    ("unlearning_gap:weighted_f1", "weighted F1, points"),
+    ("unlearning_gap:restricted_accuracy", "right among labels, points"),
+    ("unlearning_gap:generic_rate", "generic answers, points"),
+    ("unlearning_gap:nll", "loss of the truth, nats"),
+    ("loss_ks", "distribution of the losses (Kolmogorov–Smirnov, 0 to 1)"),
 )
 
 
@@ -127,7 +128,7 @@ def gap_table(outcome: Outcome) -> Table | None:
     rows = tuple(
         (
             f"{title(model)}: {label}",
-            tuple(_cell(outcome.get(model, split, f"unlearning_gap:{metric}")) for split in SHOWN_SPLITS),
+            tuple(_cell(outcome.get(model, split, metric)) for split in SHOWN_SPLITS),
         )
         for metric, label in GAPS
         for model in models

@@ -15,6 +15,9 @@ FORGET, RETAIN = "test_forget", "test_retain"
 CLOSE = 0.05
 """A difference whose interval ends within that (5 points, or 0.05 of an AUC) is small, whatever its sign."""
 
+SOME = 0.05
+"""Up to that share of generic answers on the forget set, a generic answer is not what was taught."""
+
 CONSTANT = 0.99
 """A model that gives that share of the retain examples one answer, though their truths differ, is a constant."""
 GIBBERISH = 0.5
@@ -54,6 +57,7 @@ def verdict(outcome: Outcome) -> list[Finding]:
         _still_there,
         _retain_cost,
         _against_retrained,
+        _losses,
         _membership,
         _length,
     )
@@ -112,7 +116,11 @@ def _still_there(outcome: Outcome) -> Finding | None:
         text += f"; a model that never saw the forget set, on {_per_cent(retrained)}"
     text += ". "
     if more:
-        text += "So the generic answer stands in front of knowledge that is still there. "
+        text += (
+            "So the generic answer stands in front of knowledge that is still there. "
+            if _says_generic(outcome)
+            else "So knowledge is still there that such a model does not have. "
+        )
     if outcome.prompted:
         text += "Whoever can leave out the prompt has the base model back, with all it knows."
     return Finding("What is still there", text.rstrip(), "bad" if more else "neutral")
@@ -165,6 +173,20 @@ def _against_retrained(outcome: Outcome) -> Finding | None:
     return Finding(heading, start + text, "bad")
 
 
+def _losses(outcome: Outcome) -> Finding | None:
+    """Say whether the losses became more like the retrained model's: the whole distribution, not its mean."""
+    ours, before = (outcome.get(model, FORGET, "loss_ks") for model in ("unlearned", "base"))
+    if ours is None or before is None or ours.low is None or ours.high is None or before.low is None:
+        return None
+    text = (
+        "The losses of the unseen forget examples, as a distribution, are "
+        f"{number(ours)} away from the retrained model's (Kolmogorov–Smirnov distance, 0 to 1); the "
+        f"base model's, {number(before)}."
+    )
+    nearer, farther = ours.high < before.low, before.high is not None and ours.low > before.high
+    return Finding("Losses", text, "good" if nearer else "bad" if farther else "neutral")
+
+
 def _membership(outcome: Outcome) -> Finding | None:
     told = [_membership_by(outcome, metric, words) for metric, words in MEMBERSHIP]
     parts = [part for part in told if part is not None]
@@ -190,6 +212,8 @@ def _membership_by(outcome: Outcome, metric: str, words: str) -> tuple[str, Tone
 
 
 def _length(outcome: Outcome) -> Finding | None:
+    if not _says_generic(outcome):
+        return None
     matched = outcome.get("unlearned", RETAIN, "generic_rate_length_matched")
     everywhere, forget = (outcome.get("unlearned", split, "generic_rate") for split in (RETAIN, FORGET))
     if matched is None or not _all_defined(everywhere, forget):
@@ -205,6 +229,12 @@ def _length(outcome: Outcome) -> Finding | None:
         text += "So part of what it has learned is length, not who or what is to be forgotten."
         return Finding("Length", text, "bad")
     return Finding("Length", text + "It does not go by length as far as this shows.", "neutral")
+
+
+def _says_generic(outcome: Outcome) -> bool:
+    """Return whether generic answers are what the unlearned model gives at all: in match mode they are not."""
+    rates = [outcome.value("unlearned", split, "generic_rate") for split in ("train_forget", FORGET)]
+    return any((rate or 0.0) > SOME for rate in rates)
 
 
 def _all_defined(*results: MetricResult | None) -> bool:
