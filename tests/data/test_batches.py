@@ -106,3 +106,27 @@ def test_evaluation_batches_hold_like_lengths_longest_first() -> None:
 def test_flags_that_do_not_match_the_queries_are_refused(flags: list[bool]) -> None:
     with pytest.raises(ValueError, match="one flag for each"):
         collate(QUERIES if flags else [], flags, PAD)
+
+
+def test_the_common_beginning_ends_before_rows_differ_and_before_anything_is_predicted() -> None:
+    """Both begin with 1 2 3; the second row's position 2 predicts its answer, so 3 must stay in the rows."""
+    rows = [query("a", (1, 2, 3, 4, 5), (6,)), query("b", (1, 2, 3), (7,))]
+    batch = collate(rows, [True, False], PAD)
+    assert batch.common_beginning().tolist() == [1, 2]
+    rest = batch.without_beginning(2)
+    assert rest.input_ids.tolist() == [[3, 4, 5], [3, PAD, PAD]]
+    assert rest.positions.tolist() == [2, 0]
+    assert rest.lengths.tolist() == [3, 1]
+
+
+def test_rows_that_differ_at_once_have_no_common_beginning() -> None:
+    assert collate(QUERIES, [True, False], PAD).common_beginning().tolist() == []
+
+
+def test_a_row_alone_shares_all_but_what_predicts() -> None:
+    assert collate([query("a", (1, 2, 3), (4, 5))], [True], PAD).common_beginning().tolist() == [1, 2]
+
+
+def test_trimming_drops_columns_that_no_row_fills() -> None:
+    batch = collate([query("a", (1, 2, 3, 4), (5,)), query("b", (6, 7), (8,))], [True, False], PAD)
+    assert batch.select(torch.tensor([False, True])).trimmed().input_ids.tolist() == [[6, 7]]

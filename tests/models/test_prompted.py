@@ -133,11 +133,16 @@ def test_rows_do_not_depend_on_the_rows_beside_them() -> None:
     torch.testing.assert_close(together, apart, atol=1e-5, rtol=0)
 
 
-def test_scores_are_the_log_probabilities_of_each_answer() -> None:
-    """Answers of one token share a row; longer ones are teacher-forced. Checked against one naive row an answer."""
-    model = prompted("opt")
+@pytest.mark.parametrize("beginning", [(), (4, 5, 6)])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_scores_are_the_log_probabilities_of_each_answer(architecture: str, beginning: tuple[int, ...]) -> None:
+    """Answers of one token share a row; longer ones are teacher-forced. Checked against one naive row an answer.
+
+    A beginning that all texts share is run with the prompt, once, and must change nothing.
+    """
+    model = prompted(architecture)
     assert model.encoder is not None
-    rows = queries()
+    rows = [Query(query.id, beginning + query.prompt_ids, query.answer_ids, "x") for query in queries()]
     answers = [[(5,), (6,), (5, 7, 8)], [(9,)], [(5, 7), (5, 8)], [(11,), (12, 13)]]
     model.batch_size = 2
     found = model.score(rows, answers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -72,6 +72,21 @@ class Batch:
             ids=[row_id for row_id, kept in zip(self.ids, keep.tolist(), strict=True) if kept],
             token_index=self.token_index[tokens],
         )
+
+    def trimmed(self) -> Batch:
+        """Return this without the columns that are padding in every row."""
+        return replace(self, input_ids=self.input_ids[:, : int(self.lengths.max())])
+
+    def common_beginning(self) -> Int[Tensor, " n"]:
+        """Return the tokens that every row begins with (a template's own), before any position that predicts."""
+        limit = int(self.positions.min())
+        differs = (self.input_ids[:, :limit] != self.input_ids[:1, :limit]).any(dim=0)
+        n = int(differs.int().argmax()) if bool(differs.any()) else limit
+        return self.input_ids[0, :n]
+
+    def without_beginning(self, n: int) -> Batch:
+        """Return this without the first ``n`` columns, which must lie before every position that predicts."""
+        return replace(self, input_ids=self.input_ids[:, n:], lengths=self.lengths - n, positions=self.positions - n)
 
 
 class LeftPadded(NamedTuple):

@@ -75,9 +75,9 @@ class PromptedModel(nn.Module):
             self.base.eval()
         return self
 
-    def forward(self, batch: Batch) -> AnswerLogits:
+    def forward(self, batch: Batch, key_values: KeyValues | None = None) -> AnswerLogits:
         """Return :meth:`answer_logits`."""
-        return self.answer_logits(batch)
+        return self.answer_logits(batch, key_values)
 
     @property
     def device(self) -> torch.device:
@@ -107,12 +107,20 @@ class PromptedModel(nn.Module):
             return tuple((layer[0].unsqueeze(0), layer[1].unsqueeze(0)) for layer in values)
         return self._run_prefix(inputs_embeds=values.unsqueeze(0))
 
+    def extended(self, key_values: KeyValues, ids: Int[Tensor, " n"]) -> KeyValues:
+        """Return the keys and values of the prompt and of tokens that stand behind it in every row."""
+        if len(ids) == 0:
+            return key_values
+        p = key_values[0][0].shape[2]
+        positions = torch.arange(p, p + len(ids), device=ids.device).unsqueeze(0)
+        return self._run_prefix(expanded_cache(key_values, 1), input_ids=ids.unsqueeze(0), position_ids=positions)
+
     def answer_logits(self, batch: Batch, key_values: KeyValues | None = None) -> AnswerLogits:
         """Return the logits that predict the batch's answer tokens.
 
         Args:
             batch: right-padded rows of prompt and answer, on this model's device.
-            key_values: the prompt's, where they are at hand; else they are computed.
+            key_values: of all that stands in front of the rows, where they are at hand; else the prompt's are computed.
         """
         if key_values is None:
             key_values = self.key_values()
@@ -180,8 +188,8 @@ class PromptedModel(nn.Module):
             )
         return torch.stack([torch.cat([key, value]) for key, value in pairs]).float().cpu()
 
-    def _run_prefix(self, **inputs: Tensor) -> KeyValues:
-        cache = DynamicCache()
+    def _run_prefix(self, cache: DynamicCache | None = None, **inputs: Tensor) -> KeyValues:
+        cache = DynamicCache() if cache is None else cache
         # The last hidden states of the prompt predict nothing, so one position is enough for the head.
         self.base(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return key_values_of(cache)

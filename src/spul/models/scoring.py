@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import torch
@@ -35,10 +36,15 @@ def score_answers(
             asked.setdefault((query.prompt_ids, option[:-1]), []).append((i, j))
     results: list[list[AnswerScores | None]] = [[None] * len(options) for options in answers]
     key_values = model.key_values()
+    beginning: tuple[int, ...] = ()
+    if key_values is not None and asked:
+        # What a template puts in front of every text is run once, with the prompt; the last token of each stays.
+        beginning = _common_beginning([prompt[:-1] for prompt, _ in asked])
+        key_values = model.extended(key_values, torch.tensor(beginning, dtype=torch.long, device=model.device))
     order = sorted(asked, key=lambda row: len(row[0]) + len(row[1]))
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        batch = _batch_of(rows, model)
+        batch = _batch_of(rows, model).without_beginning(len(beginning))
         logprobs = F.log_softmax(model.answer_logits(batch, key_values).logits.float(), dim=-1)
         if not torch.isfinite(logprobs.amax(dim=-1)).all():
             raise ModelError("the model's logits are not finite; load it in a wider dtype (model.dtype=float32)")
@@ -52,6 +58,12 @@ def score_answers(
                 results[i][j] = AnswerScores(tuple(picked.tolist()), tuple(argmax[offset : offset + length]))
             offset += length
     return [[score for score in row if score is not None] for row in results]
+
+
+def _common_beginning(sequences: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return what all sequences begin with: what the first and the last of them in their order share."""
+    pairs = zip(min(sequences), max(sequences), strict=False)
+    return tuple(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _batch_of(rows: Sequence[_Row], model: PromptedModel) -> Batch:

@@ -12,6 +12,7 @@ from torch import Tensor
 from spul.data.batches import Batch
 from spul.losses.kl import mean_kl
 from spul.losses.nll import mean_nll
+from spul.models.cache import KeyValues
 from spul.models.prompted import PromptedModel
 from spul.models.teacher import TeacherAnswers
 from spul.objectives import ForgetObjective
@@ -45,6 +46,10 @@ class Objective:
     alpha: float
     beta: float
 
+    def total(self, terms: LossTerms) -> Float[Tensor, ""]:
+        """Return L_f + α·L_r + β·L_kl."""
+        return terms.forget + self.alpha * terms.retain + self.beta * terms.kl
+
 
 class LossTerms(NamedTuple):
     """The terms of one pass, in nats, scaled to their share of the step; they add up over the step's passes."""
@@ -55,11 +60,16 @@ class LossTerms(NamedTuple):
 
 
 def loss_terms(
-    model: PromptedModel, micro: MicroBatch, objective: Objective, teacher: TeacherAnswers | None
+    model: PromptedModel,
+    micro: MicroBatch,
+    objective: Objective,
+    teacher: TeacherAnswers | None,
+    key_values: KeyValues | None = None,
 ) -> LossTerms:
     """Run one forward pass over forget and retain rows together and return its terms.
 
     Bhaila et al. 2025, eq. 1–4. A term whose weight is zero is not computed; one without examples is zero.
+    ``key_values`` are those of all that stands in front of the rows, where they are at hand.
 
     Raises:
         ValueError: the KL term is asked for without the teacher's answers (a programming error).
@@ -69,7 +79,7 @@ def loss_terms(
     zero = torch.zeros((), device=model.device, requires_grad=True)
     if batch is None:
         return LossTerms(zero, zero, zero)
-    logits = model(batch).logits
+    logits = model(batch, key_values).logits
     forget = retain = kl = zero
     if objective.forget is not None and micro.step_forget:
         part = _select(batch, logits, batch.is_forget)

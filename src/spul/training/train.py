@@ -22,10 +22,11 @@ from spul.tasks import Task
 from spul.training.arguments import resolve_precision, training_arguments
 from spul.training.callbacks import CheckpointMarker, ProgressBar, TrainLog
 from spul.training.checkpoints import latest_checkpoint
+from spul.training.chunks import pass_loss
 from spul.training.cost import training_cost
 from spul.training.generic import with_generic_answers
 from spul.training.plan import TrainingPlan
-from spul.training.step import Objective, loss_terms
+from spul.training.step import Objective
 from spul.training.threads import choose_threads
 from spul.training.trainer import SpulTrainer
 from spul.training.validation import Validation, resolve_sought, rule_in_words, validate
@@ -158,8 +159,8 @@ def _threads(
         return recorded
 
     def one_pass() -> None:
-        terms = loss_terms(model, plan[0], objective, teacher)
-        sum(terms).backward()  # type: ignore[union-attr]
+        loss = pass_loss(model, plan[0], objective, teacher).loss
+        loss.backward()
         model.zero_grad(set_to_none=True)
 
     chosen = choose_threads(run.config.train, one_pass)

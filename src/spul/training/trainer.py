@@ -17,8 +17,9 @@ from spul.errors import DivergedError, RunError
 from spul.models.prompted import PromptedModel
 from spul.models.teacher import TeacherAnswers
 from spul.training.checkpoints import WEIGHTS, load_trained, save_trained
+from spul.training.chunks import pass_loss
 from spul.training.plan import TrainingPlan
-from spul.training.step import MicroBatch, Objective, loss_terms
+from spul.training.step import MicroBatch, Objective
 from spul.training.validation import Validation
 
 __all__ = ["SpulTrainer"]
@@ -81,8 +82,9 @@ class SpulTrainer(Trainer):
             DivergedError: the loss is not finite.
         """
         micro: MicroBatch = inputs["micro"].to(self.args.device)
-        terms = loss_terms(model, micro, self.minimised, self.teacher)
-        loss = terms.forget + self.minimised.alpha * terms.retain + self.minimised.beta * terms.kl
+        # A gradient scaler must see the whole backward pass.
+        with self.accelerator.autocast():
+            loss, terms = pass_loss(model, micro, self.minimised, self.teacher, whole=self.args.fp16)
         if not torch.isfinite(loss):
             raise DivergedError(
                 f"the loss is not finite at step {self.state.global_step + 1}; lower train.learning_rate or use a "
