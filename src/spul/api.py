@@ -23,6 +23,7 @@ from spul.runs import Run
 from spul.tasks import TASKS, Task, build_task
 from spul.training.parts import TrainedPart, prompt_part, weights_part
 from spul.training.search import search_learning_rate
+from spul.training.targets import prepare_targets
 from spul.training.train import train
 from spul.types import LanguageModel, Splits
 
@@ -250,8 +251,10 @@ def _train(run: Run, part: TrainedPart, setting: _Setting, *, resume: bool) -> R
     with run.lock():
         run.record(status="started", reason=None)
         try:
-            rate = search_learning_rate(*of_run, base_digest=digest) if run.config.train.learning_rate_search else None
-            train(*of_run, base_digest=digest, resume=resume, learning_rate=rate)
+            targets = prepare_targets(*of_run)
+            searched = run.config.train.learning_rate_search
+            rate = search_learning_rate(*of_run, base_digest=digest, targets=targets) if searched else None
+            train(*of_run, base_digest=digest, resume=resume, learning_rate=rate, targets=targets)
             artefact = part.keep(run)
         except SpulError as error:
             run.record(status="failed", reason=str(error))

@@ -80,8 +80,9 @@ class TrainSettings(Settings):
         patience: stop after that many validations without a better one; never if missing.
         keep: what is kept: the trained part as of the ``best`` validation, or the ``last``.
         validate_forget: which answers to validation-forget rows are a success: ``generic`` ones, ``wrong`` ones (any
-            but the truth) or ``right`` ones; ``auto`` is what the objective seeks. A validation's score is the harmonic
-            mean of their share and the accuracy on validation-retain rows; without an objective, that accuracy alone.
+            but the truth), ``right`` ones or those of a target (``matched``); ``auto`` is what the objective seeks. A
+            validation's score is the harmonic mean of their share (of ``matched``, their overlap) and the accuracy on
+            validation-retain rows; without an objective, that accuracy alone.
         report_to: trackers, passed to transformers (``tensorboard``, ``wandb``, ``mlflow``, ``trackio``).
         num_threads: CPU threads; ``auto`` measures one against all at start-up, and says so.
         group_by_length: put rows of like length in one batch.
@@ -190,6 +191,12 @@ class RunConfig(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _targets_are_made(self) -> RunConfig:
+        if self.train.validate_forget == "matched" and not (self.objective and self.objective.needs_target):
+            raise ValueError("train.validate_forget=matched compares with targets, which only objective=matched makes")
+        return self
+
     @classmethod
     def build(cls, values: Mapping[str, Any], overrides: Sequence[str] = ()) -> RunConfig:
         """Merge the method's defaults, ``values`` and ``key=value`` overrides, and validate.
@@ -201,6 +208,10 @@ class RunConfig(Settings):
         for item in overrides:
             _apply_override(merged, item)
         recipe = METHODS.get(str(merged.get("method", "spul")))
+        objective = merged.get("objective")
+        if isinstance(objective, Mapping) and "name" not in objective and recipe.objective is not None:
+            # Settings alone are those of the method's own objective.
+            merged["objective"] = {"name": recipe.objective, **objective}
         try:
             return cls.model_validate(_merge(recipe.defaults(), merged))
         except ValidationError as error:

@@ -6,6 +6,7 @@
       manifest.json   schema version, status, times, versions, digests, command, file hashes; always written last
       config.yaml     the resolved configuration; rerunning it reproduces the run
       train.jsonl     one row a step or validation
+      targets.jsonl   what forget rows are to be answered like (match mode)
       search/<rate>/  short runs of a search for the learning rate
       checkpoints/    for resume; gone once the run is complete
       adapter/        PEFT layout (a soft prompt), or model/: an ordinary checkpoint (trained weights)

@@ -17,6 +17,7 @@ __all__ = [
     "SPLIT_NAMES",
     "AnswerScores",
     "AnswerSpace",
+    "AnswerTarget",
     "Example",
     "ForwardPass",
     "LanguageModel",
@@ -118,6 +119,20 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerTarget:
+    """What is wanted at the answer positions, as a distribution over a few tokens and everything else.
+
+    Attributes:
+        token_ids: [N, K] the tokens that are named, each once a row; places without mass hold any id.
+        mass: [N, K + 1] probability of each, and in the last column of all other tokens together. A row adds up to the
+            probability of its position being reached at all.
+    """
+
+    token_ids: Int[Tensor, "N K"]
+    mass: Float[Tensor, "N K1"]
+
+
+@dataclass(frozen=True, slots=True)
 class ForwardPass:
     """A model's output at the answer positions only, already aligned with the labels.
 
@@ -127,6 +142,7 @@ class ForwardPass:
         rows: [N] which example of the batch a token belongs to, ascending.
         num_rows: how many examples there are (0 is allowed).
         reference_logits: [N, V] of the reference model, where the objective asks for them.
+        target: what the answers are to be distributed like, where the objective asks for it.
     """
 
     logits: Float[Tensor, "N V"]
@@ -134,6 +150,7 @@ class ForwardPass:
     rows: Int[Tensor, " N"]
     num_rows: int
     reference_logits: Float[Tensor, "N V"] | None = None
+    target: AnswerTarget | None = None
 
 
 @dataclass(frozen=True, slots=True)

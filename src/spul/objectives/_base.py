@@ -16,8 +16,8 @@ __all__ = ["OBJECTIVES", "ForgetObjective", "Sought", "Target"]
 
 Target = Literal["true", "generic"]
 """Which answer the forward pass is aligned with: the true one or a seeded generic one."""
-Sought = Literal["generic", "wrong", "right"]
-"""Which answers to forget rows are a success: generic ones, any but the truth, or the truth."""
+Sought = Literal["generic", "wrong", "right", "matched"]
+"""Which answers to forget rows are a success: generic ones, any but the truth, the truth, or those of a target."""
 
 
 class ForgetObjective(Settings, ABC):
@@ -28,12 +28,14 @@ class ForgetObjective(Settings, ABC):
         target: which answer the forward pass is aligned with.
         sought: which answers validation counts as a success, unless the configuration says otherwise.
         needs_reference: whether the loss reads the reference model's logits.
+        needs_target: whether the loss reads a target distribution, prepared before training.
     """
 
     name: str
     target: ClassVar[Target]
     sought: ClassVar[Sought]
     needs_reference: ClassVar[bool] = False
+    needs_target: ClassVar[bool] = False
 
     @abstractmethod
     def loss(self, forget: ForwardPass) -> Float[Tensor, ""]:

@@ -21,6 +21,7 @@ VALIDATED = (
     "validation_forget_generic",
     "validation_forget_wrong",
     "validation_retain_accuracy",
+    "validation_forget_overlap",
 )
 
 
@@ -39,7 +40,7 @@ class TrainLog(TrainerCallback):
         if not names:
             return
         now = time.perf_counter()
-        row: dict[str, float] = {"step": state.global_step, **{name: logs[name] for name in names}}
+        row: dict[str, float] = {"step": state.global_step, **{name: logs[name] for name in names if name in logs}}
         row["seconds"], self._since = now - self._since, now
         if "tokens" in row:
             row["tokens_per_second"] = row.pop("tokens") / max(row["seconds"], 1e-9)

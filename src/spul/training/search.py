@@ -17,6 +17,7 @@ from spul.models.prompted import PromptedModel
 from spul.runs import Run
 from spul.tasks import Task
 from spul.training.checkpoints import load_trained, save_trained
+from spul.training.targets import Targets
 from spul.training.train import train
 from spul.training.validation import resolve_sought, rule_in_words, validate
 from spul.types import Splits
@@ -29,7 +30,15 @@ SEARCH_FACT = "learning_rate_search"
 """Key of the manifest's facts under which the rule, every try and the chosen rate stand."""
 
 
-def search_learning_rate(run: Run, model: PromptedModel, task: Task, splits: Splits, *, base_digest: str) -> float:
+def search_learning_rate(
+    run: Run,
+    model: PromptedModel,
+    task: Task,
+    splits: Splits,
+    *,
+    base_digest: str,
+    targets: Targets | None = None,
+) -> float:
     """Try every rate of ``train.learning_rate_search`` and return the best; the model is as before then.
 
     A try that was finished, or that diverged, is not run again; one that was cut short goes on. Of equal scores the
@@ -41,6 +50,7 @@ def search_learning_rate(run: Run, model: PromptedModel, task: Task, splits: Spl
         task: poses the examples.
         splits: the data, with both validation parts.
         base_digest: binds the teacher's answers to the base model.
+        targets: what forget rows are to be answered like, where the objective asks for it.
 
     Raises:
         ConfigError: there are no validation parts to choose on.
@@ -57,7 +67,7 @@ def search_learning_rate(run: Run, model: PromptedModel, task: Task, splits: Spl
     for rate in run.config.train.learning_rate_search:
         trial = _trial(run, rate)
         if trial.status == "started":
-            _try(trial, run, model, task, splits, base_digest)
+            _try(trial, run, model, task, splits, base_digest, targets)
             load_trained(model, start)
         tries.append(_outcome(trial))
     scored = [found for found in tries if found["score"] is not None]
@@ -97,16 +107,34 @@ def _trial(run: Run, rate: float) -> Run:
     )
 
 
-def _try(trial: Run, run: Run, model: PromptedModel, task: Task, splits: Splits, base_digest: str) -> None:
+def _try(
+    trial: Run,
+    run: Run,
+    model: PromptedModel,
+    task: Task,
+    splits: Splits,
+    base_digest: str,
+    targets: Targets | None,
+) -> None:
     teacher_file: Path = run.checkpoints_dir / "teacher.safetensors"
     try:
-        train(trial, model, task, splits, base_digest=base_digest, resume=True, teacher_file=teacher_file)
+        train(
+            trial,
+            model,
+            task,
+            splits,
+            base_digest=base_digest,
+            resume=True,
+            teacher_file=teacher_file,
+            targets=targets,
+        )
         found = validate(
             model,
             task,
             task.pose_all(splits.validation_forget),
             task.pose_all(splits.validation_retain),
             resolve_sought(run.config),
+            targets,
         )
     # Weights that are no longer finite show in the loss, or only in the logits of the validation.
     except (DivergedError, ModelError) as error:

@@ -16,6 +16,7 @@ from spul.models.cache import KeyValues
 from spul.models.prompted import PromptedModel
 from spul.models.teacher import TeacherAnswers
 from spul.objectives import ForgetObjective
+from spul.training.targets import Targets
 from spul.types import ForwardPass
 
 __all__ = ["LossTerms", "MicroBatch", "Objective", "loss_terms"]
@@ -40,11 +41,12 @@ class MicroBatch:
 
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised: the forget objective, and the weights of the retain terms."""
+    """What is minimised: the forget objective, the weights of the retain terms, and targets where there are any."""
 
     forget: ForgetObjective | None
     alpha: float
     beta: float
+    targets: Targets | None = None
 
     def total(self, terms: LossTerms) -> Float[Tensor, ""]:
         """Return L_f + α·L_r + β·L_kl."""
@@ -83,6 +85,8 @@ def loss_terms(
     forget = retain = kl = zero
     if objective.forget is not None and micro.step_forget:
         part = _select(batch, logits, batch.is_forget)
+        if objective.targets is not None:
+            part = replace(part, target=objective.targets.of(batch.select(batch.is_forget)))
         forget = objective.forget.loss(part) * (part.num_rows / micro.step_forget)
     if micro.step_retain and (objective.alpha or objective.beta):
         part = _select(batch, logits, ~batch.is_forget)

@@ -27,6 +27,7 @@ from spul.training.cost import training_cost
 from spul.training.generic import with_generic_answers
 from spul.training.plan import TrainingPlan
 from spul.training.step import Objective
+from spul.training.targets import Targets
 from spul.training.threads import choose_threads
 from spul.training.trainer import SpulTrainer
 from spul.training.validation import Validation, resolve_sought, rule_in_words, validate
@@ -57,6 +58,7 @@ def train(
     resume: bool,
     learning_rate: float | None = None,
     teacher_file: Path | None = None,
+    targets: Targets | None = None,
 ) -> None:
     """Train what ``model`` has to train, and leave it in the state that is to be kept.
 
@@ -71,6 +73,7 @@ def train(
         resume: go on from the newest whole checkpoint, or from the start if there is none.
         learning_rate: in place of the configuration's, where it was searched for.
         teacher_file: where the teacher's answers are kept, if not with the checkpoints.
+        targets: what forget rows are to be answered like, where the objective asks for it.
 
     Raises:
         ConfigError: settings that do not go together.
@@ -83,11 +86,11 @@ def train(
         settings = settings.model_copy(update={"learning_rate": learning_rate})
     rows = _pose(config, task, splits)
     plan = TrainingPlan(rows.forget, rows.retain, settings, seed=config.seed, pad_id=model.pad_id)
-    objective = Objective(config.objective, config.retain.alpha, config.retain.beta)
+    objective = Objective(config.objective, config.retain.alpha, config.retain.beta, targets)
     teacher_file = teacher_file or run.checkpoints_dir / "teacher.safetensors"
     teacher = _teacher(teacher_file, config, model, rows.retain, base_digest) if config.retain.beta else None
     threads = _threads(run, model, plan, objective, teacher, resume=resume)
-    validator = _validator(config, model, task, rows)
+    validator = _validator(config, model, task, rows, targets)
     checkpoint = latest_checkpoint(run.checkpoints_dir) if resume else None
     run.truncate_train_log(int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
     arguments = training_arguments(
@@ -169,7 +172,9 @@ def _threads(
     return chosen
 
 
-def _validator(config: RunConfig, model: PromptedModel, task: Task, rows: PosedRows) -> Callable[[], Validation] | None:
+def _validator(
+    config: RunConfig, model: PromptedModel, task: Task, rows: PosedRows, targets: Targets | None
+) -> Callable[[], Validation] | None:
     if config.train.keep == "last":
         return None
     if not rows.validation_forget or not rows.validation_retain:
@@ -178,7 +183,7 @@ def _validator(config: RunConfig, model: PromptedModel, task: Task, rows: PosedR
             "data.validation_share (the forget set may be too small for it), or set train.keep=last"
         )
     sought = resolve_sought(config)
-    return partial(validate, model, task, rows.validation_forget, rows.validation_retain, sought)
+    return partial(validate, model, task, rows.validation_forget, rows.validation_retain, sought, targets)
 
 
 def _record(run: Run, model: PromptedModel, plan: TrainingPlan, threads: int, trainer: SpulTrainer) -> None:

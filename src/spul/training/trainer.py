@@ -123,6 +123,8 @@ class SpulTrainer(Trainer):
             "validation_forget_wrong": found.forget_wrong,
             "validation_retain_accuracy": found.retain_accuracy,
         }
+        if found.forget_overlap is not None:
+            rows["validation_forget_overlap"] = found.forget_overlap
         self.log(dict(rows))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, rows)
         self.control.should_training_stop |= self.is_out_of_patience

@@ -10,6 +10,8 @@ from spul.models.prompted import PromptedModel
 from spul.objectives import Sought
 from spul.stats import harmonic_mean
 from spul.tasks import Task, score_split
+from spul.training.targets import Targets
+from spul.training.targets.store import overlap
 from spul.types import Query
 
 __all__ = ["Validation", "resolve_sought", "rule_in_words", "validate"]
@@ -25,16 +27,24 @@ class Validation:
         retain_accuracy: accuracy on validation-retain rows.
         score: harmonic mean of the share of forget rows that are answered as sought and the retain accuracy: neither
             forgetting nor keeping can be traded away entirely. Where nothing is sought, the retain accuracy.
+        forget_overlap: mean over validation-forget rows of Σ min(target, p) over their answers, one minus the total
+            variation distance; ``None`` without targets. Where targets are sought it stands for the share.
     """
 
     forget_generic: float
     forget_wrong: float
     retain_accuracy: float
     score: float
+    forget_overlap: float | None = None
 
 
 def validate(
-    model: PromptedModel, task: Task, forget: Sequence[Query], retain: Sequence[Query], sought: Sought | None
+    model: PromptedModel,
+    task: Task,
+    forget: Sequence[Query],
+    retain: Sequence[Query],
+    sought: Sought | None,
+    targets: Targets | None = None,
 ) -> Validation:
     """Score both validation parts.
 
@@ -43,6 +53,7 @@ def validate(
         task: reads the answers.
         forget, retain: posed validation rows, none empty.
         sought: which answers to forget rows are a success; ``None`` where the forget set plays no part.
+        targets: of the forget rows, where they are to be matched.
     """
     was_training = model.training
     # Dropout in weights that are trained would make the score a matter of chance.
@@ -54,8 +65,12 @@ def validate(
     wrong = sum(sample.prediction != sample.answer for sample in forgotten) / len(forgotten)
     accuracy = sum(sample.prediction == sample.answer for sample in kept) / len(kept)
     shares: dict[Sought | None, float] = {"generic": generic, "wrong": wrong, "right": 1 - wrong}
+    matched = None
+    if targets is not None:
+        matched = sum(overlap(sample, targets.answers[sample.id]) for sample in forgotten) / len(forgotten)
+        shares["matched"] = matched
     score = accuracy if sought is None else harmonic_mean([shares[sought], accuracy])
-    return Validation(generic, wrong, accuracy, score)
+    return Validation(generic, wrong, accuracy, score, matched)
 
 
 def resolve_sought(config: RunConfig) -> Sought | None:
@@ -70,4 +85,6 @@ def rule_in_words(sought: Sought | None) -> str:
     retain = "accuracy on validation_retain"
     if sought is None:
         return retain
+    if sought == "matched":
+        return f"harmonic mean of the overlap of answers with their targets on validation_forget and {retain}"
     return f"harmonic mean of the share of {sought} answers on validation_forget and {retain}"
