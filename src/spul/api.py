@@ -41,7 +41,7 @@ class _Setting(NamedTuple):
     task: Task
 
 
-def unlearn(config: RunConfig, resume: str | Path | None = None) -> Run:
+def unlearn(config: RunConfig, resume: str | Path | None = None, *, directory: str | Path | None = None) -> Run:
     """Learn to suppress the forget set, by a soft prompt or in the weights, and keep what was learned in a run.
 
     ``config.trainable`` says what is trained: a soft prompt is kept in ``adapter/`` of the run directory; weights (all,
@@ -51,6 +51,7 @@ def unlearn(config: RunConfig, resume: str | Path | None = None) -> Run:
     Args:
         config: what to do; with a method that unlearns.
         resume: a run of the same configuration that was stopped; it goes on from its newest checkpoint.
+        directory: where the run is made; a directory of its own under ``config.output_dir`` if missing.
 
     Returns:
         The complete run.
@@ -66,16 +67,16 @@ def unlearn(config: RunConfig, resume: str | Path | None = None) -> Run:
         if config.trainable == "prompt"
         else weights_part(config, setting.base)
     )
-    run = _open_or_create(config, "unlearn", setting, resume)
+    run = _open_or_create(config, "unlearn", setting, resume, directory)
     return _train(run, part, setting, resume=resume is not None)
 
 
-def finetune(config: RunConfig, resume: str | Path | None = None) -> Run:
+def finetune(config: RunConfig, resume: str | Path | None = None, *, directory: str | Path | None = None) -> Run:
     """Make a model to start from or to compare with, and keep it as an ordinary checkpoint in ``model/`` of a run.
 
     With ``method: finetune`` that is the base model, trained on forget ∪ retain; with ``method: retrain`` the retrained
     model, trained on retain alone from the same start by the same recipe. Trained are weights: all, some by name, or
-    LoRA merged at the end.
+    LoRA merged at the end. ``resume`` and ``directory`` are as for :func:`unlearn`.
 
     Raises:
         SpulError: settings, data or model that do not do; a started run is then marked as failed.
@@ -88,7 +89,7 @@ def finetune(config: RunConfig, resume: str | Path | None = None) -> Run:
         raise ConfigError("expected `trainable: all`, `lora` or `named`, got 'prompt': a base model is made of weights")
     setting = _set_up(config)
     part = weights_part(config, setting.base)
-    run = _open_or_create(config, "finetune", setting, resume)
+    run = _open_or_create(config, "finetune", setting, resume, directory)
     return _train(run, part, setting, resume=resume is not None)
 
 
@@ -215,11 +216,18 @@ def _task(config: RunConfig, base: LoadedBase, splits: Splits) -> Task:
 
 
 def _open_or_create(
-    config: RunConfig, kind: Literal["unlearn", "finetune"], setting: _Setting, resume: str | Path | None
+    config: RunConfig,
+    kind: Literal["unlearn", "finetune"],
+    setting: _Setting,
+    resume: str | Path | None,
+    directory: str | Path | None,
 ) -> Run:
-    digests = setting.splits.digests()
     if resume is None:
-        return Run.create(config, kind, base_digest=setting.identity.digest, split_digests=digests)
+        path = None if directory is None else Path(directory)
+        digests = setting.splits.digests()
+        return Run.create(config, kind, base_digest=setting.identity.digest, split_digests=digests, path=path)
+    if directory is not None:
+        raise ConfigError("a resumed run stays where it is; leave `directory` out")
     run = Run.open(resume, incomplete=True)
     if run.status == "complete":
         raise RunError(f"run {run.path} is complete; there is nothing to resume")
