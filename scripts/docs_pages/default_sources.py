@@ -58,6 +58,8 @@ SOURCES: dict[str, str] = {
     "objective": "the method's",
     "retain.alpha": "paper, its SST-2 headline (it tries 0.1, 0.5, 1)",
     "retain.beta": "paper, its SST-2 headline (it tries 0, 0.1, 0.5, 1)",
+    "retain.budget": "none: the paper gives weights",
+    "retain.budget_steps": "ours: fifty checks a run",
     "train.learning_rate": PAPER,
     "train.learning_rate_search": "none: one rate (the paper searches those of its baselines, over a grid not stated)",
     "train.search_max_steps": "ours: as long as the run itself",

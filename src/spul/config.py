@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from spul.data.settings import DataSettings
 from spul.errors import ConfigError, unknown_name
@@ -47,10 +55,34 @@ class RetainSettings(Settings):
     Attributes:
         alpha: weight of the cross-entropy to the true answer on retain rows.
         beta: weight of the KL divergence from the unprompted base model on retain rows.
+        budget: in place of weights, what forgetting may cost: the rise of the retain loss over that of the base model,
+            in nats per answer token on the validation part of retain. A multiplier of the method's own ``alpha`` and
+            ``beta`` is moved so that it is kept (see docs/adr/0006-retain-budget.md).
+        budget_steps: steps between two measurements of that rise; a fiftieth of the run if missing.
     """
 
     alpha: Annotated[float, Field(ge=0)] = 1.0
     beta: Annotated[float, Field(ge=0)] = 0.5
+    budget: Positive | None = None
+    budget_steps: Count | None = None
+
+    @model_validator(mode="after")
+    def _something_to_scale(self) -> RetainSettings:
+        if self.budget_steps is not None and self.budget is None:
+            raise ValueError("`budget_steps` goes with `budget`; leave it out, or say what forgetting may cost")
+        if self.budget is not None and not (self.alpha or self.beta):
+            raise ValueError(
+                "a budget scales the method's retain terms, and this method has none (alpha = beta = 0); choose one "
+                "that has (spul, ga_gd, ga_kl), or leave the budget out"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_weights_that_follow(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Where a budget is given the weights are the method's, and to give both is an error; so a file has one of them.
+        values: dict[str, Any] = serialize(self)
+        weights = ("alpha", "beta") if self.budget is not None else ()
+        return {name: value for name, value in values.items() if name not in weights}
 
 
 class TrainSettings(Settings):
@@ -207,6 +239,7 @@ class RunConfig(Settings):
         merged = _merge({}, values)
         for item in overrides:
             _apply_override(merged, item)
+        _budget_or_weights(merged.get("retain"))
         recipe = METHODS.get(str(merged.get("method", "spul")))
         objective = merged.get("objective")
         if isinstance(objective, Mapping) and "name" not in objective and recipe.objective is not None:
@@ -243,6 +276,15 @@ class RunConfig(Settings):
             # Written as they are, the line breaks U+0085, U+2028 and U+2029 are folded when read; escapes are not.
             text = yaml.safe_dump(values, sort_keys=False)
         return text
+
+
+def _budget_or_weights(retain: Any) -> None:
+    given = [name for name in ("alpha", "beta") if isinstance(retain, Mapping) and retain.get(name) is not None]
+    if given and retain.get("budget") is not None:
+        raise ConfigError(
+            f"expected retain.budget or retain.{' and retain.'.join(given)}, got both: weights follow from a "
+            "budget. Leave one of them out."
+        )
 
 
 def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:

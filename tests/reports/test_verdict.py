@@ -206,3 +206,21 @@ def test_losses_nearer_the_retrained_models_than_the_bases_are_good(
         "base__test_forget__loss_ks": MetricResult(0.4, 48, "distance", False, 0.3, 0.5),
     }
     assert told(**numbers)["Losses"].tone == tone
+
+
+@pytest.mark.parametrize(
+    ("rise", "high", "tone", "words"),
+    [
+        (0.004, 0.008, "good", "within the budget, by 0.0060."),
+        (0.004, 0.02, "neutral", "within the budget, by 0.0060, though the interval goes beyond."),
+        (0.013, 0.02, "bad", "not within the budget, beyond it by 0.0030."),
+    ],
+)
+def test_a_budget_is_kept_or_not(rise: float, high: float, tone: str, words: str) -> None:
+    budget = {"budget": 0.01, "rise": rise, "low": 0.001, "high": high, "within": rise <= 0.01, "n": 40}
+    (finding,) = verdict(Outcome({}, ("base", "unlearned"), (), budget=budget))
+    assert (finding.heading, finding.tone) == ("The retain budget", tone)
+    assert finding.text.startswith(
+        f"The loss of the true answers rose by {rise:.4f} (0.0010–{high:.4f}) nats per token"
+    )
+    assert finding.text.endswith(f"the budget is 0.01: {words}")

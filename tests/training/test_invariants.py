@@ -60,6 +60,25 @@ def test_killed_and_resumed_gives_the_same_prompt_bit_for_bit(
     assert losses[0] == losses[1]
 
 
+def test_a_resumed_run_goes_on_with_the_multiplier_of_its_budget(
+    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The multiplier moves after step 3; the run goes on from step 4, before it moves again after step 6."""
+    config = config_of(values, "retain.budget=0.3", "retain.budget_steps=3")
+    whole = spul.unlearn(config)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(train_module, "TrainLog", log_and_kill(train_module.TrainLog, 5))
+        spul.unlearn(config)
+    stopped = max(Path(config.output_dir).iterdir(), key=lambda path: path.stat().st_mtime)
+    resumed = spul.unlearn(config, resume=stopped)
+    assert torch.equal(adapter(whole), adapter(resumed))
+    for name in ("loss", "multiplier", "retain_excess"):
+        told = [[row[name] for row in run.train_log() if name in row] for run in (whole, resumed)]
+        assert told[0] == told[1]
+    assert len({row["multiplier"] for row in whole.train_log() if "multiplier" in row}) == 4
+    assert whole.manifest.facts["retain_budget"] == resumed.manifest.facts["retain_budget"]
+
+
 def log_and_kill(log: type, step: int) -> Any:
     class Both(log, KillAt):  # type: ignore[misc,valid-type]
         def __init__(self, path: Path) -> None:

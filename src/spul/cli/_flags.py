@@ -151,6 +151,15 @@ class ConfigFlags:
     trainable: Annotated[
         Text, _run("What is trained: prompt, lora or all weights; the method's where missing."), Key("trainable")
     ] = None
+    retain_budget: Annotated[
+        float | None,
+        _run(
+            "Most by which the retain loss may rise over the base model's, in nats per answer token on the validation "
+            "part of retain, say 0.01; the weights of the retain terms follow from it.",
+            metavar="NATS",
+        ),
+        Key("retain.budget"),
+    ] = None
     seed: Annotated[int | None, _run("Seed of the training; splits follow data.seed."), Key("seed")] = None
     output_dir: Annotated[
         Text, _run("Directory in which run directories are made.", metavar="DIR"), Key("output_dir")

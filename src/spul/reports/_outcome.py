@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from spul.runs import Run
 from spul.types import MetricResult
@@ -26,12 +27,14 @@ class Outcome:
         models: which models were scored, in the order they are shown.
         constants: which constant predictors are shown: all of them, or of many labels those that are right most often.
         prompted: whether the unlearned model is the base behind a soft prompt, and not one with other weights.
+        budget: what became of the budget that the retain loss was to stay in, where the run had one.
     """
 
     metrics: Mapping[str, MetricResult]
     models: tuple[str, ...]
     constants: tuple[str, ...]
     prompted: bool = True
+    budget: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, run: Run) -> Outcome:
@@ -50,7 +53,8 @@ class Outcome:
             return sum(metrics[f"{name}/{split}/accuracy"].value or 0.0 for split in SHOWN_SPLITS)
 
         best = sorted(constants, key=lambda name: (-right(name), name))[:MOST_CONSTANTS]
-        return cls(metrics, models, tuple(sorted(best)), run.config.trainable == "prompt")
+        budget = run.manifest.facts.get("retain_budget")
+        return cls(metrics, models, tuple(sorted(best)), run.config.trainable == "prompt", budget)
 
     def get(self, model: str, split: str, metric: str) -> MetricResult | None:
         """Return a number, ``None`` where it was not computed; ``split`` is empty for what is no split's."""

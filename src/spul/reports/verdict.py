@@ -47,7 +47,8 @@ class Finding(NamedTuple):
 def verdict(outcome: Outcome) -> list[Finding]:
     """Return what there is to say of the unlearned model; nothing where there is none.
 
-    Every finding is about the test splits: examples of the same kinds that no model was trained on.
+    Every finding but that of the budget is about the test splits: examples of the same kinds that no model was trained
+    on. The budget is of the validation part, by which the weights were set.
     """
     if "unlearned" not in outcome.models:
         return []
@@ -56,6 +57,7 @@ def verdict(outcome: Outcome) -> list[Finding]:
         _suppressed,
         _still_there,
         _retain_cost,
+        _budget,
         _against_retrained,
         _losses,
         _membership,
@@ -138,6 +140,27 @@ def _retain_cost(outcome: Outcome) -> Finding | None:
     word = "a loss" if cost.value > 0 else "a gain"
     text += f"{word} of {bare(_absolute(cost))} points {interval(_absolute(cost))}."
     return Finding("What it costs", text, _tone(cost) if cost.value > 0 else "good")
+
+
+def _budget(outcome: Outcome) -> Finding | None:
+    """Say whether the retain loss stayed in its budget, by how much, and how sure that is."""
+    found = outcome.budget
+    if found is None:
+        return None
+    ends = "" if found["low"] is None else f" ({found['low']:.4f}–{found['high']:.4f})"
+    left = found["budget"] - found["rise"]
+    start = (
+        f"The loss of the true answers rose by {found['rise']:.4f}{ends} nats per token on the {found['n']:,} "
+        f"validation examples of retain; the budget is {found['budget']:g}: "
+    )
+    if found["within"]:
+        unsure = (
+            "" if found["high"] is None or found["high"] <= found["budget"] else ", though the interval goes beyond"
+        )
+        text = f"within the budget, by {left:.4f}{unsure}."
+        return Finding("The retain budget", start + text, "neutral" if unsure else "good")
+    text = f"not within the budget, beyond it by {-left:.4f}."
+    return Finding("The retain budget", start + text, "bad")
 
 
 def _against_retrained(outcome: Outcome) -> Finding | None:

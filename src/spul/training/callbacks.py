@@ -23,6 +23,8 @@ VALIDATED = (
     "validation_retain_accuracy",
     "validation_forget_overlap",
 )
+WITH_A_BUDGET = ("multiplier", "retain_excess", "validation_retain_excess")
+"""Logged as well, where there is a budget for retain."""
 
 
 class TrainLog(TrainerCallback):
@@ -40,6 +42,7 @@ class TrainLog(TrainerCallback):
         if not names:
             return
         now = time.perf_counter()
+        names = (*names, *WITH_A_BUDGET)
         row: dict[str, float] = {"step": state.global_step, **{name: logs[name] for name in names if name in logs}}
         row["seconds"], self._since = now - self._since, now
         if "tokens" in row:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from spul.errors import ConfigError, DivergedError, ModelError
 from spul.models.prompted import PromptedModel
 from spul.runs import Run
 from spul.tasks import Task
+from spul.training.budget import BUDGET_FACT, rank
 from spul.training.checkpoints import load_trained, save_trained
 from spul.training.targets import Targets
 from spul.training.train import train
@@ -82,7 +83,8 @@ def search_learning_rate(
         logger.warning("every learning rate scores 0 on validation; the smallest, %g, is taken", best)
     else:
         logger.info("of %d learning rates %g scores best on validation", len(tries), best)
-    fact = {"rule": rule_in_words(resolve_sought(run.config)), "tries": tries, "chosen": best}
+    budgeted = run.config.retain.budget is not None
+    fact = {"rule": rule_in_words(resolve_sought(run.config), budgeted=budgeted), "tries": tries, "chosen": best}
     run.record(
         facts={**run.manifest.facts, SEARCH_FACT: fact},
         cost={**run.manifest.cost, "search_seconds": sum(found["seconds"] for found in tries)},
@@ -141,6 +143,9 @@ def _try(
         trial.record(status="failed", reason=str(error))
         logger.warning("learning rate %g: %s", trial.config.train.learning_rate, error)
     else:
+        budget = trial.manifest.facts.get(BUDGET_FACT)
+        if budget is not None:
+            found = replace(found, score=rank(found.score, budget["rise"] - budget["budget"]))
         trial.record(status="complete", facts={**trial.manifest.facts, "validation": asdict(found)})
         logger.info("learning rate %g: validation score %.4f", trial.config.train.learning_rate, found.score)
     shutil.rmtree(trial.checkpoints_dir, ignore_errors=True)

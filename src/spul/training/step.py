@@ -52,6 +52,10 @@ class Objective:
         """Return L_f + α·L_r + β·L_kl."""
         return terms.forget + self.alpha * terms.retain + self.beta * terms.kl
 
+    def scaled(self, multiplier: float) -> Objective:
+        """Return the same with both retain weights multiplied."""
+        return replace(self, alpha=multiplier * self.alpha, beta=multiplier * self.beta)
+
 
 class LossTerms(NamedTuple):
     """The terms of one pass, in nats, scaled to their share of the step; they add up over the step's passes."""

@@ -20,6 +20,7 @@ from spul.models.teacher import TeacherAnswers, compute_teacher
 from spul.runs import Run
 from spul.tasks import Task
 from spul.training.arguments import resolve_precision, training_arguments
+from spul.training.budget import BUDGET_FACT, BudgetOutcome, RetainBudget
 from spul.training.callbacks import CheckpointMarker, ProgressBar, TrainLog
 from spul.training.checkpoints import latest_checkpoint
 from spul.training.chunks import pass_loss
@@ -91,6 +92,7 @@ def train(
     teacher = _teacher(teacher_file, config, model, rows.retain, base_digest) if config.retain.beta else None
     threads = _threads(run, model, plan, objective, teacher, resume=resume)
     validator = _validator(config, model, task, rows, targets)
+    budget = _budget(config, model, rows.validation_retain, plan.num_steps)
     checkpoint = latest_checkpoint(run.checkpoints_dir) if resume else None
     run.truncate_train_log(int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
     arguments = training_arguments(
@@ -105,13 +107,17 @@ def train(
         raise ConfigError("training on several processes is not supported yet; start one process")
     with closing(TrainLog(run.path / "train.jsonl")) as log, closing(ProgressBar(config.method)) as bar:
         callbacks: list[TrainerCallback] = [log, CheckpointMarker(), bar]
-        trainer = SpulTrainer(model, arguments, plan, objective, teacher, settings, validator, callbacks=callbacks)
+        trainer = SpulTrainer(
+            model, arguments, plan, objective, teacher, settings, validator, budget, callbacks=callbacks
+        )
         trainer.restore_validations(run.train_log())
         if not trainer.is_out_of_patience:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if validator is not None:
         trainer.load_best()
     _record(run, model, plan, threads, trainer)
+    if budget is not None:
+        _record_budget(run, budget.outcome(config.evaluation.bootstrap, config.seed))
 
 
 def _pose(config: RunConfig, task: Task, splits: Splits) -> PosedRows:
@@ -186,6 +192,36 @@ def _validator(
     return partial(validate, model, task, rows.validation_forget, rows.validation_retain, sought, targets)
 
 
+def _budget(
+    config: RunConfig, model: PromptedModel, validation_retain: list[Query], num_steps: int
+) -> RetainBudget | None:
+    settings = config.retain
+    if settings.budget is None:
+        return None
+    if not validation_retain:
+        raise ConfigError(
+            "retain.budget is measured on the validation part of retain, which is empty: raise data.validation_share"
+        )
+    return RetainBudget.of(model, validation_retain, settings.budget, every=settings.budget_steps, num_steps=num_steps)
+
+
+def _record_budget(run: Run, outcome: BudgetOutcome) -> None:
+    run.record(facts={**run.manifest.facts, BUDGET_FACT: outcome.to_json()})
+    if not outcome.within:
+        logger.warning(
+            "the retain budget is not kept: the retain loss rose by %.4g nats per answer token, %.4g beyond the budget "
+            "of %g (multiplier %.3g); train longer, at a lower rate or with more virtual tokens, or allow more",
+            outcome.rise,
+            outcome.rise - outcome.budget,
+            outcome.budget,
+            outcome.multiplier,
+        )
+
+
+def _rule(config: RunConfig) -> str:
+    return rule_in_words(resolve_sought(config), budgeted=config.retain.budget is not None)
+
+
 def _record(run: Run, model: PromptedModel, plan: TrainingPlan, threads: int, trainer: SpulTrainer) -> None:
     cost = training_cost(
         model, run.train_log(), steps_per_epoch=plan.steps_per_epoch, passes_per_step=plan.passes_per_step
@@ -195,6 +231,6 @@ def _record(run: Run, model: PromptedModel, plan: TrainingPlan, threads: int, tr
         "num_threads": threads,
         "precision": resolve_precision(run.config.train, model.device),
         "kept_step": trainer.best_step if validated else cost["steps"],
-        "validation_rule": rule_in_words(resolve_sought(run.config)) if validated else None,
+        "validation_rule": _rule(run.config) if validated else None,
     }
     run.record(cost={**run.manifest.cost, **cost}, facts={**run.manifest.facts, **facts})

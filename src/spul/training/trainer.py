@@ -16,6 +16,7 @@ from spul.config import TrainSettings
 from spul.errors import DivergedError, RunError
 from spul.models.prompted import PromptedModel
 from spul.models.teacher import TeacherAnswers
+from spul.training.budget import RetainBudget, rank
 from spul.training.checkpoints import WEIGHTS, load_trained, save_trained
 from spul.training.chunks import pass_loss
 from spul.training.plan import TrainingPlan
@@ -38,6 +39,7 @@ class SpulTrainer(Trainer):
         teacher: the base model's answers on retain, where β > 0.
         settings: learning rates and optimiser.
         validator: scores the validation parts; ``None`` if there are none.
+        budget: moves the weights of the retain terms; ``None`` where they are fixed.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class SpulTrainer(Trainer):
         teacher: TeacherAnswers | None,
         settings: TrainSettings,
         validator: Callable[[], Validation] | None,
+        budget: RetainBudget | None = None,
         **kwargs: Any,
     ) -> None:
         self.prompted = model
@@ -57,15 +60,19 @@ class SpulTrainer(Trainer):
         self.teacher = teacher
         self.settings = settings
         self.validator = validator
+        self.budget = budget
         self.best_score = -math.inf
         self.best_step = 0
         self.validations_since_best = 0
         self._terms: dict[str, float] = {}
+        self._multiplier = 1.0
         if validator is not None:
             args.eval_strategy = IntervalStrategy.STEPS
         # The Trainer insists on a data set where it is to evaluate; our `evaluate` asks the validator.
         super().__init__(model=model, args=args, train_dataset=plan, eval_dataset=plan, **kwargs)
         self.remove_callback(PrinterCallback)
+        if budget is not None:
+            self.add_callback(budget)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Return the plan's passes in order; a resumed run skips those that were done."""
@@ -82,9 +89,11 @@ class SpulTrainer(Trainer):
             DivergedError: the loss is not finite.
         """
         micro: MicroBatch = inputs["micro"].to(self.args.device)
+        self._multiplier = 1.0 if self.budget is None else self.budget.multiplier
+        objective = self.minimised.scaled(self._multiplier)
         # A gradient scaler must see the whole backward pass.
         with self.accelerator.autocast():
-            loss, terms = pass_loss(model, micro, self.minimised, self.teacher, whole=self.args.fp16)
+            loss, terms = pass_loss(model, micro, objective, self.teacher, whole=self.args.fp16)
         if not torch.isfinite(loss):
             raise DivergedError(
                 f"the loss is not finite at step {self.state.global_step + 1}; lower train.learning_rate or use a "
@@ -95,10 +104,13 @@ class SpulTrainer(Trainer):
         return loss * self.current_gradient_accumulation_steps
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the loss terms of the step to the Trainer's log."""
+        """Add the loss terms of the step to the Trainer's log, and what its check of the budget found."""
         if "loss" in logs:
             logs = {**logs, **self._terms}
             self._terms = {}
+            if self.budget is not None:
+                logs |= {"multiplier": self._multiplier}
+                logs |= {} if self.budget.last_excess is None else {"retain_excess": self.budget.last_excess}
         super().log(logs, start_time)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
@@ -115,7 +127,8 @@ class SpulTrainer(Trainer):
         """Validate, and keep the parameters if they are the best so far."""
         assert self.validator is not None
         found = self.validator()
-        if self._is_kept(found.score, self.state.global_step):
+        excess = None if self.budget is None else self.budget.excess()
+        if self._is_kept(rank(found.score, excess), self.state.global_step):
             save_trained(self.prompted, self._directory / BEST, score=found.score, step=self.best_step)
         rows = {
             "validation_score": found.score,
@@ -125,6 +138,8 @@ class SpulTrainer(Trainer):
         }
         if found.forget_overlap is not None:
             rows["validation_forget_overlap"] = found.forget_overlap
+        if excess is not None:
+            rows["validation_retain_excess"] = excess
         self.log(dict(rows))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, rows)
         self.control.should_training_stop |= self.is_out_of_patience
@@ -134,7 +149,7 @@ class SpulTrainer(Trainer):
         """Take up the state of the validation rule from the log's rows, up to the step that is resumed from."""
         for row in rows:
             if "validation_score" in row:
-                self._is_kept(row["validation_score"], row["step"])
+                self._is_kept(rank(row["validation_score"], row.get("validation_retain_excess")), row["step"])
 
     def load_best(self) -> None:
         """Put the best validation's parameters into the model.
@@ -166,10 +181,13 @@ class SpulTrainer(Trainer):
         return True
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
-        save_trained(self.prompted, Path(output_dir or str(self.args.output_dir)) / WEIGHTS)
+        facts = {} if self.budget is None else {"multiplier": self.budget.multiplier}
+        save_trained(self.prompted, Path(output_dir or str(self.args.output_dir)) / WEIGHTS, **facts)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        load_trained(self.prompted, Path(resume_from_checkpoint) / WEIGHTS)
+        facts = load_trained(self.prompted, Path(resume_from_checkpoint) / WEIGHTS)
+        if self.budget is not None:
+            self.budget.multiplier = facts["multiplier"]
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         settings = self.settings

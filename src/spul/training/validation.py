@@ -80,11 +80,12 @@ def resolve_sought(config: RunConfig) -> Sought | None:
     return None if config.objective is None else config.objective.sought
 
 
-def rule_in_words(sought: Sought | None) -> str:
-    """Return the score's definition, as the manifest records it."""
+def rule_in_words(sought: Sought | None, *, budgeted: bool = False) -> str:
+    """Return the score's definition, as the manifest records it, and what comes before it where there is a budget."""
     retain = "accuracy on validation_retain"
+    first = "within the retain budget, else least beyond it; then " if budgeted else ""
     if sought is None:
-        return retain
+        return f"{first}{retain}"
     if sought == "matched":
-        return f"harmonic mean of the overlap of answers with their targets on validation_forget and {retain}"
-    return f"harmonic mean of the share of {sought} answers on validation_forget and {retain}"
+        return f"{first}harmonic mean of the overlap of answers with their targets on validation_forget and {retain}"
+    return f"{first}harmonic mean of the share of {sought} answers on validation_forget and {retain}"
