@@ -200,6 +200,8 @@ def cost_rows(run: Run) -> list[tuple[str, str]]:
         ("An epoch", f"{_seconds(cost.get('seconds_per_epoch'))} seconds, {whole(cost.get('steps_per_epoch'))} steps"),
         ("Tokens", f"{whole(cost.get('tokens'))}, {whole(cost.get('tokens_per_second'))} a second"),
         ("Floating-point operations", f"{scientific(cost.get('training_flops'))} by formula"),
+        ("Share of the matrix-product rate", _matmul(run)),
+        ("Accelerator", f"{_seconds(cost.get('accelerator_seconds'))} seconds"),
         ("Trained parameters", whole(cost.get("trained_parameters"))),
         ("Kept on disk", size(cost.get("artefact_bytes"))),
         ("Peak memory", size(cost.get("peak_memory_bytes"))),
@@ -228,6 +230,16 @@ def _cell(result: MetricResult | None) -> Cell:
     if result.value is None:
         return Cell(UNDEFINED, reason=result.reason or "")
     return Cell(bare(result), interval(result))
+
+
+def _matmul(run: Run) -> str:
+    """Return the share of what the machine's own product of matrices reaches, and what that is."""
+    share, rate = (run.cost.get(f"matmul_{name}") for name in ("share", "flops_per_second"))
+    if not isinstance(share, int | float) or not isinstance(rate, int | float):
+        return f"{UNDEFINED} ({run.cost.get('matmul_reason') or 'it was not measured'})"
+    threads = run.manifest.facts.get("num_threads")
+    of = f", {threads} CPU thread(s)" if run.cost.get("device") == "cpu" and threads else ""
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}% of {scientific(rate)} a second ({run.cost.get('matmul_dtype')}{of})"
 
 
 def _seconds(value: float | int | str | None) -> str:

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from spul.models.head import head_of
 from spul.models.prompted import PromptedModel
+from spul.training.matmul import matmul_rate
 
 __all__ = ["flops_per_token", "training_cost"]
 
@@ -20,21 +21,32 @@ Cost = dict[str, float | int | str | None]
 
 
 def training_cost(
-    model: PromptedModel, log: Sequence[Mapping[str, Any]], *, steps_per_epoch: int, passes_per_step: int
+    model: PromptedModel,
+    log: Sequence[Mapping[str, Any]],
+    *,
+    steps_per_epoch: int,
+    passes_per_step: int,
+    precision: str = "fp32",
 ) -> Cost:
     """Return a training's cost, validations in between included in ``seconds`` and in nothing else.
+
+    ``matmul_share`` is the share of the machine's measured matrix-product rate that the steps reached: operations by
+    formula, a second, over ``matmul_flops_per_second`` (:func:`spul.training.matmul.matmul_rate`). Where it is null,
+    ``matmul_reason`` says why.
 
     Args:
         model: as it was trained.
         log: rows of ``train.jsonl``.
         steps_per_epoch: optimiser steps of an epoch.
         passes_per_step: forward passes of an optimiser step.
+        precision: what was trained in: ``fp32``, ``bf16`` or ``fp16``.
     """
     steps = [row for row in log if "loss" in row]
     seconds = sum(row["seconds"] for row in steps)
     tokens = round(sum(row["tokens_per_second"] * row["seconds"] for row in steps))
     cuda = model.device.type == "cuda"
     everything = sum(row["seconds"] for row in log)
+    flops = _training_flops(model, tokens, len(steps) * passes_per_step)
     return {
         "seconds": everything,
         "accelerator_seconds": 0.0 if model.device.type == "cpu" else everything,
@@ -43,11 +55,29 @@ def training_cost(
         "steps_per_epoch": steps_per_epoch,
         "tokens": tokens,
         "tokens_per_second": tokens / seconds if seconds else None,
-        "training_flops": _training_flops(model, tokens, len(steps) * passes_per_step),
+        "training_flops": flops,
+        **_share_of_matmul(model, precision, flops / seconds if seconds else None),
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "peak_memory_bytes": torch.cuda.max_memory_allocated() if cuda else _peak_resident_bytes(),
         "device": str(model.device),
     }
+
+
+def _share_of_matmul(model: PromptedModel, precision: str, reached: float | None) -> Cost:
+    """Return the rate of products in the type that the training's own were in, and the share of it that was reached."""
+    half = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    dtype = half.get(precision, model.base.dtype)
+    found: Cost = {"matmul_flops_per_second": None, "matmul_dtype": str(dtype).removeprefix("torch.")}
+    if reached is None:
+        return {**found, "matmul_share": None, "matmul_reason": "no step was trained"}
+    if getattr(model.base, "quantization_method", None) is not None:
+        reason = "quantised weights are unpacked before every product, which is no plain product of matrices"
+        return {**found, "matmul_share": None, "matmul_reason": reason}
+    try:
+        rate = matmul_rate(str(model.device), dtype, torch.get_num_threads())
+    except RuntimeError as error:
+        return {**found, "matmul_share": None, "matmul_reason": f"it cannot be measured here: {error}"}
+    return {**found, "matmul_flops_per_second": rate, "matmul_share": reached / rate, "matmul_reason": None}
 
 
 def flops_per_token(base: PreTrainedModel) -> int:

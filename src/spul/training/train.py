@@ -223,13 +223,18 @@ def _rule(config: RunConfig) -> str:
 
 
 def _record(run: Run, model: PromptedModel, plan: TrainingPlan, threads: int, trainer: SpulTrainer) -> None:
+    precision = resolve_precision(run.config.train, model.device)
     cost = training_cost(
-        model, run.train_log(), steps_per_epoch=plan.steps_per_epoch, passes_per_step=plan.passes_per_step
+        model,
+        run.train_log(),
+        steps_per_epoch=plan.steps_per_epoch,
+        passes_per_step=plan.passes_per_step,
+        precision=precision,
     )
     validated = trainer.validator is not None
     facts = {
         "num_threads": threads,
-        "precision": resolve_precision(run.config.train, model.device),
+        "precision": precision,
         "kept_step": trainer.best_step if validated else cost["steps"],
         "validation_rule": _rule(run.config) if validated else None,
     }
