@@ -47,6 +47,7 @@ SOURCES: dict[str, str] = {
     "trainable_names": NONE,
     "prompt.kind": PAPER,
     "prompt.num_virtual_tokens": "paper (it tries 10 to 50)",
+    "prompt.placement": PAPER,
     "prompt.encoder_hidden_size": PAPER,
     "prompt.init": "as PEFT's P-tuning encoder, which the paper uses",
     "prompt.init_text": NONE,

@@ -105,7 +105,7 @@ def load_model(run: Run | str | Path) -> PromptedModel:
     base = load_base(run.config.model)
     adapter = load_adapter(run.adapter_dir)
     check_base(adapter, base_identity(base.model, run.config.model.path))
-    encoder = FixedPrompt(adapter.values, adapter.level).to(base.model.device)
+    encoder = FixedPrompt(adapter.values, adapter.level, adapter.placement).to(base.model.device)
     return _prompted(run.config, base, encoder)
 
 

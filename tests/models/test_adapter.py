@@ -19,6 +19,7 @@ from spul.errors import AdapterError
 from spul.files import file_digest
 from spul.models.adapter import Adapter, check_base, load_adapter, save_adapter
 from spul.models.identity import BaseIdentity, base_identity
+from spul.prompts import Placement
 from tests.tiny import ARCHITECTURES, HIDDEN_SIZE, tiny_model
 
 TOLERANCE = 1e-4
@@ -139,6 +140,21 @@ def test_the_artefact_is_p_times_d_numbers_and_no_pickle(tmp_path: Path) -> None
         "adapter_model.safetensors",
         "spul.json",
     ]
+
+
+@pytest.mark.parametrize("placement", ["suffix", "both"])
+def test_a_prompt_behind_the_text_is_loaded_here_and_refused_by_peft(placement: Placement, tmp_path: Path) -> None:
+    """PEFT would put it in front without a word; an older spul knows no such schema."""
+    adapter = write(tmp_path, placement=placement)
+    assert adapter.placement == placement
+    assert torch.equal(adapter.values, torch.arange(5.0 * HIDDEN_SIZE).view(5, HIDDEN_SIZE))
+    record = json.loads((tmp_path / "spul.json").read_text())
+    assert record["schema"] == 2
+    with pytest.raises(KeyError, match="SPUL_PLACED_PROMPT"):
+        PeftModel.from_pretrained(tiny_model()[0], tmp_path)
+    (tmp_path / "spul.json").write_text(json.dumps(record | {"placement": "aside"}))
+    with pytest.raises(AdapterError, match="no placement 'aside'"):
+        load_adapter(tmp_path)
 
 
 def test_values_of_a_half_precision_prompt_are_stored_in_float32(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import Tensor
 
 from spul.data.batches import Batch, collate
+from spul.errors import ConfigError
 from spul.models.prompted import PromptedModel
-from spul.prompts import build_prompt
+from spul.prompts import Placement, build_prompt
 from spul.prompts.settings import PromptSettings
 from spul.types import Query
 from tests.tiny import ARCHITECTURES, tiny_model
@@ -27,23 +30,25 @@ def queries() -> list[Query]:
     return rows
 
 
-def prompted(architecture: str, kind: str = "direct", seed: int = 0) -> PromptedModel:
+def prompted(architecture: str, kind: str = "direct", seed: int = 0, placement: Placement = "front") -> PromptedModel:
     base, tokenizer = tiny_model(architecture)
-    settings = PromptSettings(kind=kind, num_virtual_tokens=P, encoder_hidden_size=8, init="vocab")
+    settings = PromptSettings(kind=kind, num_virtual_tokens=P, encoder_hidden_size=8, init="vocab", placement=placement)
     encoder = build_prompt(settings, PromptedModel(base, tokenizer).prompt_init(), seed)
     return PromptedModel(base, tokenizer, encoder)
 
 
 def naive_logits(model: PromptedModel, query: Query, prompt: Tensor | None) -> Tensor:
-    """One row at a time: embeddings of [prompt; text; answer] concatenated, all logits, then the positions wanted."""
-    ids = torch.tensor([query.prompt_ids + query.answer_ids])
-    embeddings = model.base.get_input_embeddings()(ids)
-    start = 0
+    """One row at a time: embeddings of [front; text; behind; answer] concatenated, all logits, then those wanted."""
+    embed = model.base.get_input_embeddings()
+    text, answer = embed(torch.tensor(query.prompt_ids)), embed(torch.tensor(query.answer_ids))
+    front = behind = text[:0]
     if prompt is not None:
-        embeddings = torch.cat([prompt.unsqueeze(0), embeddings], dim=1)
-        start = prompt.shape[0]
-    logits = model.base(inputs_embeds=embeddings, use_cache=False).logits[0]
-    first = start + len(query.prompt_ids) - 1
+        placement = model.encoder.placement if model.encoder is not None else "front"
+        first_part = {"front": len(prompt), "suffix": 0, "both": (len(prompt) + 1) // 2}[placement]
+        front, behind = prompt[:first_part], prompt[first_part:]
+    row = torch.cat([front, text, behind, answer]).unsqueeze(0)
+    logits = model.base(inputs_embeds=row, use_cache=False).logits[0]
+    first = len(row[0]) - len(answer) - 1
     return logits[first : first + len(query.answer_ids)]
 
 
@@ -51,9 +56,13 @@ def batch_of(model: PromptedModel, rows: list[Query]) -> Batch:
     return collate(rows, [i % 2 == 0 for i in range(len(rows))], model.pad_id)
 
 
+PLACEMENTS = get_args(Placement)
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_logits_equal_the_naive_concatenation(architecture: str) -> None:
-    model = prompted(architecture)
+def test_logits_equal_the_naive_concatenation(architecture: str, placement: Placement) -> None:
+    model = prompted(architecture, placement=placement)
     assert model.encoder is not None
     with torch.no_grad():
         found = model.answer_logits(batch_of(model, queries())).logits
@@ -61,10 +70,11 @@ def test_logits_equal_the_naive_concatenation(architecture: str) -> None:
     torch.testing.assert_close(found, expected, atol=TOLERANCE, rtol=0)
 
 
+@pytest.mark.parametrize("placement", PLACEMENTS)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_gradients_equal_the_naive_concatenations(architecture: str) -> None:
+def test_gradients_equal_the_naive_concatenations(architecture: str, placement: Placement) -> None:
     """Σ log p of every answer token, differentiated to the prompt both ways."""
-    model = prompted(architecture)
+    model = prompted(architecture, placement=placement)
     assert model.encoder is not None
     batch = batch_of(model, queries())
     weight = next(model.encoder.parameters())
@@ -134,13 +144,18 @@ def test_rows_do_not_depend_on_the_rows_beside_them() -> None:
 
 
 @pytest.mark.parametrize("beginning", [(), (4, 5, 6)])
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_scores_are_the_log_probabilities_of_each_answer(architecture: str, beginning: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "placement"),
+    [*((architecture, "front") for architecture in ARCHITECTURES), ("opt", "suffix"), ("gemma3", "both")],
+)
+def test_scores_are_the_log_probabilities_of_each_answer(
+    architecture: str, placement: Placement, beginning: tuple[int, ...]
+) -> None:
     """Answers of one token share a row; longer ones are teacher-forced. Checked against one naive row an answer.
 
     A beginning that all texts share is run with the prompt, once, and must change nothing.
     """
-    model = prompted(architecture)
+    model = prompted(architecture, placement=placement)
     assert model.encoder is not None
     rows = [Query(query.id, beginning + query.prompt_ids, query.answer_ids, "x") for query in queries()]
     answers = [[(5,), (6,), (5, 7, 8)], [(9,)], [(5, 7), (5, 8)], [(11,), (12, 13)]]
@@ -156,26 +171,44 @@ def test_scores_are_the_log_probabilities_of_each_answer(architecture: str, begi
             assert score.argmax_ids == tuple(logprobs.argmax(-1).tolist())
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_batched_greedy_generation_equals_one_row_at_a_time(architecture: str) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "placement"),
+    [*((architecture, "front") for architecture in ARCHITECTURES), ("gemma3", "both"), ("gpt2", "suffix")],
+)
+def test_batched_greedy_generation_equals_one_row_at_a_time(architecture: str, placement: Placement) -> None:
     """Left padding: the prompt's positions and the mask must be right, or rows of other lengths change the text."""
-    model = prompted(architecture)
+    model = prompted(architecture, placement=placement)
     texts = ["the film was dull", "a", "she is a good writer and he was not very funny but we play"]
     together = model.generate(texts, max_new_tokens=6)
     assert together == [model.generate(text, max_new_tokens=6)[0] for text in texts]
 
 
-def test_greedy_generation_follows_the_naive_argmax() -> None:
-    model = prompted("gpt2")
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_greedy_generation_follows_the_naive_argmax(placement: Placement) -> None:
+    model = prompted("gpt2", placement=placement)
     assert model.encoder is not None
-    ids = list(model.tokenizer("the song was")["input_ids"])
+    ids = tuple(model.tokenizer("the song was")["input_ids"])
+    said: list[int] = []
     with torch.no_grad():
-        for _ in range(5):
-            asked = Query("", tuple(ids), (0,), "")
-            ids.append(int(naive_logits(model, asked, model.encoder())[0].argmax()))
-            if ids[-1] == model.tokenizer.eos_token_id:
-                break
-    assert model.generate("the song was", max_new_tokens=5)[0] == model.decode(ids[4:])
+        while len(said) < 5 and model.tokenizer.eos_token_id not in said:
+            asked = Query("", ids, (*said, 0), "")
+            said.append(int(naive_logits(model, asked, model.encoder())[-1].argmax()))
+    assert model.generate("the song was", max_new_tokens=5)[0] == model.decode(said)
+
+
+def test_what_stands_where() -> None:
+    behind = prompted("llama", placement="suffix")
+    assert (behind.surroundings().front, behind.surroundings().num_behind) == (None, P)
+    with behind.prompt_disabled():
+        assert behind.surroundings() == (None, None)
+    both = prompted("llama", placement="both").surroundings()
+    assert (both.num_front, both.num_behind) == (3, 2)
+
+
+@pytest.mark.parametrize("kind", ["prefix", "prefix_mlp"])
+def test_a_deep_prompt_has_no_place_behind_the_text(kind: str) -> None:
+    with pytest.raises(ConfigError, match=r"Use prompt\.kind direct, mlp or lstm"):
+        prompted("llama", kind, placement="suffix")
 
 
 def test_sampling_repeats_with_its_seed() -> None:

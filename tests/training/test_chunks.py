@@ -15,6 +15,7 @@ from spul.models.prompted import PromptedModel
 from spul.models.teacher import compute_teacher
 from spul.objectives.generic_label import GenericLabel
 from spul.objectives.gradient_ascent import GradientAscent
+from spul.prompts import Placement
 from spul.training import chunks
 from spul.training.chunks import PassLoss, pass_loss, split_by_length
 from spul.training.step import MicroBatch, Objective
@@ -72,6 +73,13 @@ def test_every_architecture(architecture: str, monkeypatch: pytest.MonkeyPatch) 
 def test_every_kind_of_prompt(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "OVERHEAD_ON_CPU", 0)
     assert_equal_passes(prompted("llama", kind), rows())
+
+
+@pytest.mark.parametrize("placement", ["suffix", "both"])
+def test_every_placement(placement: Placement, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "OVERHEAD_ON_CPU", 0)
+    assert_equal_passes(prompted("opt", placement=placement), rows())
+    assert_equal_passes(prompted("llama", "mlp", placement=placement), [Query("a", (9, 8), (7,), "x"), *rows()])
 
 
 def test_rows_without_a_common_beginning() -> None:

@@ -40,12 +40,21 @@ class KillAt(TrainerCallback):
             raise Killed
 
 
-@pytest.mark.parametrize(("kind", "step"), [("direct", 3), ("mlp", 6), ("lstm", 9), ("prefix", 6), ("prefix_mlp", 3)])
+@pytest.mark.parametrize(
+    ("kind", "step", "placement"),
+    [
+        ("direct", 3, "both"),
+        ("mlp", 6, "front"),
+        ("lstm", 9, "suffix"),
+        ("prefix", 6, "front"),
+        ("prefix_mlp", 3, "front"),
+    ],
+)
 def test_killed_and_resumed_gives_the_same_prompt_bit_for_bit(
-    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch, kind: str, step: int
+    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch, kind: str, step: int, placement: str
 ) -> None:
     """Step 3 is before the first checkpoint (at 4), 6 and 9 are between checkpoints."""
-    config = config_of(values, f"prompt.kind={kind}")
+    config = config_of(values, f"prompt.kind={kind}", f"prompt.placement={placement}")
     whole = spul.unlearn(config)
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(train_module, "TrainLog", log_and_kill(train_module.TrainLog, step))
@@ -55,6 +64,8 @@ def test_killed_and_resumed_gives_the_same_prompt_bit_for_bit(
         Run.open(stopped)
     resumed = spul.unlearn(config, resume=stopped)
     assert torch.equal(adapter(whole), adapter(resumed))
+    encoder = spul.load_model(whole).encoder
+    assert encoder is not None and encoder.placement == placement
     assert [row["step"] for row in resumed.train_log()] == [row["step"] for row in whole.train_log()]
     losses = [[row["loss"] for row in run.train_log() if "loss" in row] for run in (whole, resumed)]
     assert losses[0] == losses[1]

@@ -9,6 +9,10 @@
 
 ``peft.PeftModel.from_pretrained(base, directory)`` gives the same logits for single rows and right-padded batches. PEFT
 puts padding on the left between prompt and text, and never looks at ``spul.json``.
+
+PEFT knows no virtual tokens behind the text and would put all of them in front. Where some stand behind
+(``prompt.placement``), ``adapter_config.json`` therefore names a type that PEFT refuses, SPUL_PLACED_PROMPT, the tensor
+is in ``placed_prompt.safetensors``, and the record has a schema of its own, which older versions of spul refuse too.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from jaxtyping import Float
@@ -30,16 +34,17 @@ from torch import Tensor
 from spul.errors import AdapterError
 from spul.files import file_digest, write_bytes, write_json
 from spul.models.identity import BaseIdentity
-from spul.prompts import Level
+from spul.prompts import Level, Placement
 
-__all__ = ["Adapter", "check_base", "load_adapter", "save_adapter"]
+__all__ = ["Adapter", "adapter_weights", "check_base", "load_adapter", "save_adapter"]
 
-SCHEMA = 1
-WEIGHTS_FILE = "adapter_model.safetensors"
+SCHEMA, PLACED_SCHEMA = 1, 2
+WEIGHTS_FILE, PLACED_WEIGHTS_FILE = "adapter_model.safetensors", "placed_prompt.safetensors"
 CONFIG_FILE = "adapter_config.json"
 RECORD_FILE = "spul.json"
 TENSOR = "prompt_embeddings"
 PEFT_TYPES: Mapping[Level, str] = {"input": "PROMPT_TUNING", "deep": "PREFIX_TUNING"}
+PLACED_TYPE = "SPUL_PLACED_PROMPT"
 
 
 @dataclass(frozen=True)
@@ -51,15 +56,25 @@ class Adapter:
         level: which of the two.
         base: the base model that it was learned on.
         info: what the run recorded (task, generic answers).
+        placement: where the virtual tokens stand.
     """
 
     values: Tensor
     level: Level
     base: BaseIdentity
     info: Mapping[str, Any]
+    placement: Placement = "front"
 
 
-def save_adapter(directory: Path, values: Tensor, *, level: Level, base: BaseIdentity, info: Mapping[str, Any]) -> None:
+def save_adapter(
+    directory: Path,
+    values: Tensor,
+    *,
+    level: Level,
+    base: BaseIdentity,
+    info: Mapping[str, Any],
+    placement: Placement = "front",
+) -> None:
     """Write an adapter; each file is replaced atomically, and the record, which makes it valid, is the last.
 
     Args:
@@ -68,6 +83,7 @@ def save_adapter(directory: Path, values: Tensor, *, level: Level, base: BaseIde
         level: which of the two.
         base: the base model that the prompt was learned on.
         info: what else to record; JSON-ready.
+        placement: where the virtual tokens stand.
 
     Raises:
         AdapterError: the values do not fit the base model, or are not finite.
@@ -75,13 +91,15 @@ def save_adapter(directory: Path, values: Tensor, *, level: Level, base: BaseIde
     """
     _check_values(values, level, base)
     values = values.detach().float().cpu()
-    write_bytes(directory / WEIGHTS_FILE, save({TENSOR: _to_peft(values, level)}, metadata={"format": "pt"}))
-    write_json(directory / CONFIG_FILE, _peft_config(values, level, base))
+    weights = adapter_weights(directory, placement)
+    write_bytes(weights, save({TENSOR: _to_peft(values, level)}, metadata={"format": "pt"}))
+    write_json(directory / CONFIG_FILE, _config(values, level, base, placement))
     record = {
-        "schema": SCHEMA,
+        "schema": SCHEMA if placement == "front" else PLACED_SCHEMA,
         "level": level,
+        **({} if placement == "front" else {"placement": placement}),
         "shape": list(values.shape),
-        "sha256": file_digest(directory / WEIGHTS_FILE),
+        "sha256": file_digest(weights),
         "base": base.to_json(),
         "transformers": metadata.version("transformers"),
         "info": dict(info),
@@ -95,24 +113,37 @@ def load_adapter(directory: Path) -> Adapter:
     Raises:
         AdapterError: a file is missing, unreadable, corrupt, or of a schema that this version does not know.
     """
-    for name in (RECORD_FILE, WEIGHTS_FILE, CONFIG_FILE):
+    _check_is_there(directory, RECORD_FILE)
+    record = _read_record(directory / RECORD_FILE)
+    placement: Placement = record.get("placement", "front")
+    if placement not in get_args(Placement):
+        raise AdapterError(f"{directory / RECORD_FILE} is damaged: there is no placement {placement!r}")
+    _check_is_there(directory, adapter_weights(directory, placement).name, CONFIG_FILE)
+    try:
+        level, shape, sha256, info = record["level"], record["shape"], record["sha256"], record["info"]
+        base = BaseIdentity.from_json(record["base"])
+        peft_type = PEFT_TYPES[level] if placement == "front" else PLACED_TYPE
+    except (KeyError, TypeError) as error:
+        raise AdapterError(f"{directory / RECORD_FILE} is damaged: {error} is missing, unknown or wrong") from error
+    if _read_json(directory / CONFIG_FILE).get("peft_type") != peft_type:
+        raise AdapterError(f"{directory / CONFIG_FILE} is not of type {peft_type}, which {RECORD_FILE} says it is")
+    values = _from_peft(_read_tensor(adapter_weights(directory, placement), sha256), level, shape, directory)
+    _check_values(values, level, base)
+    return Adapter(values, level, base, info, placement)
+
+
+def _check_is_there(directory: Path, *names: str) -> None:
+    for name in names:
         if not (directory / name).is_file():
             raise AdapterError(
                 f"expected an adapter in {directory}, but {name} is missing; give the directory that an unlearning run "
                 "wrote (runs/…/adapter)"
             )
-    record = _read_record(directory / RECORD_FILE)
-    try:
-        level, shape, sha256, info = record["level"], record["shape"], record["sha256"], record["info"]
-        base = BaseIdentity.from_json(record["base"])
-        peft_type = PEFT_TYPES[level]
-    except (KeyError, TypeError) as error:
-        raise AdapterError(f"{directory / RECORD_FILE} is damaged: {error} is missing, unknown or wrong") from error
-    if _read_json(directory / CONFIG_FILE).get("peft_type") != peft_type:
-        raise AdapterError(f"{directory / CONFIG_FILE} is not of type {peft_type}, which {RECORD_FILE} says it is")
-    values = _from_peft(_read_tensor(directory / WEIGHTS_FILE, sha256), level, shape, directory)
-    _check_values(values, level, base)
-    return Adapter(values, level, base, info)
+
+
+def adapter_weights(directory: Path, placement: Placement) -> Path:
+    """Return the file in an adapter's directory that holds the tensor."""
+    return directory / (WEIGHTS_FILE if placement == "front" else PLACED_WEIGHTS_FILE)
 
 
 def check_base(adapter: Adapter, base: BaseIdentity, *, other_precision: bool = False) -> None:
@@ -190,6 +221,17 @@ def _from_peft(flat: Tensor, level: Level, shape: list[int], directory: Path) ->
         ) from error
 
 
+def _config(values: Tensor, level: Level, base: BaseIdentity, placement: Placement) -> dict[str, Any]:
+    if placement == "front":
+        return _peft_config(values, level, base)
+    return {
+        "peft_type": PLACED_TYPE,
+        "note": "Virtual tokens stand behind the text, which PEFT cannot express. Load the run with spul.load_model.",
+        "base_model_name_or_path": base.path,
+        "placement": placement,
+    }
+
+
 def _peft_config(values: Tensor, level: Level, base: BaseIdentity) -> dict[str, Any]:
     common = {
         "task_type": "CAUSAL_LM",
@@ -209,10 +251,10 @@ def _peft_config(values: Tensor, level: Level, base: BaseIdentity) -> dict[str, 
 
 def _read_record(path: Path) -> dict[str, Any]:
     record = _read_json(path)
-    if record.get("schema") != SCHEMA:
+    if record.get("schema") not in (SCHEMA, PLACED_SCHEMA):
         raise AdapterError(
-            f"{path} has schema version {record.get('schema')!r}, and this version of spul reads {SCHEMA}; use the "
-            "version that wrote it, or a newer one"
+            f"{path} has schema version {record.get('schema')!r}, and this version of spul reads {SCHEMA} and "
+            f"{PLACED_SCHEMA}; use the version that wrote it, or a newer one"
         )
     return record
 

@@ -82,17 +82,21 @@ def _read_texts(model: PromptedModel, encoded: Sequence[Sequence[int]]) -> _Star
 
     The texts are read padded on the right, ``[prompt][text][pad]``, which needs no mask; then every row of the cache is
     rotated, so that its padding stands first. Prompt, text and what is generated are contiguous then, which a sliding
-    window counts on: padding in between would push the prompt out of it. Keys carry their positions already.
+    window counts on: padding in between would push the prompt out of it. Keys carry their positions already. Virtual
+    tokens behind a text are read with it.
     """
     device = model.device
     input_ids = pad_right(encoded, model.pad_id).to(device)
     B, T = input_ids.shape
     lengths = torch.tensor([len(ids) for ids in encoded], device=device)
-    p = model.num_virtual_tokens
-    cache = expanded_cache(model.key_values(), B)
+    around = model.surroundings()
+    inputs = model.inputs(input_ids, lengths, around)
+    T, lengths = T + around.num_behind, lengths + around.num_behind
+    p = around.num_front
+    cache = expanded_cache(around.front, B)
     with select_positions(model.base, torch.arange(B, device=device), lengths - 1):
         logits = model.base(
-            input_ids=input_ids,
+            **inputs,
             position_ids=torch.arange(p, p + T, device=device).expand(B, T),
             past_key_values=cache,
             use_cache=True,

@@ -1,9 +1,9 @@
-"""The prompted forward pass: a frozen base model with virtual tokens in front of every row.
+"""The prompted forward pass: a frozen base model with virtual tokens around every row's text.
 
-The p prompt positions are the same for every row, so they are run once a step at batch size 1 (or are given, for a deep
-prompt); their keys and values are expanded over the batch, and gradients flow through the expansion. Only the answer
-positions reach the output head. Rows are right-padded in training, so no row ever looks at padding; generation pads on
-the left, ``[pad][prompt][text]``, with explicit positions and a mask.
+Those in front are the same for every row, so they are run once a step at batch size 1 (or are given, for a deep
+prompt); their keys and values are expanded over the batch, and gradients flow through the expansion. Those behind the
+text run with every row. Only the answer positions reach the output head. Rows are right-padded in training, so no row
+ever looks at padding; generation pads on the left, ``[pad][prompt][text]``, with explicit positions and a mask.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from spul.errors import ModelError
 from spul.models.cache import KeyValues, expanded_cache, key_values_of
 from spul.models.head import select_positions
 from spul.models.loading import pad_token_id
+from spul.models.surroundings import Surroundings, insert_behind, text_lengths
 from spul.prompts import PromptEncoder, PromptInit
 from spul.types import AnswerScores, Query
 
@@ -75,9 +76,9 @@ class PromptedModel(nn.Module):
             self.base.eval()
         return self
 
-    def forward(self, batch: Batch, key_values: KeyValues | None = None) -> AnswerLogits:
+    def forward(self, batch: Batch, surroundings: Surroundings | None = None) -> AnswerLogits:
         """Return :meth:`answer_logits`."""
-        return self.answer_logits(batch, key_values)
+        return self.answer_logits(batch, surroundings)
 
     @property
     def device(self) -> torch.device:
@@ -86,7 +87,7 @@ class PromptedModel(nn.Module):
 
     @property
     def num_virtual_tokens(self) -> int:
-        """How many virtual tokens stand in front of a row right now; 0 without a prompt or with it disabled."""
+        """How many virtual tokens stand around a row's text right now; 0 without a prompt or with it disabled."""
         return self.encoder.num_virtual_tokens if self.encoder is not None and self._enabled else 0
 
     @contextmanager
@@ -98,34 +99,39 @@ class PromptedModel(nn.Module):
         finally:
             self._enabled = before
 
-    def key_values(self) -> KeyValues | None:
-        """Return the prompt's keys and values, with their graph; ``None`` where there is no prompt."""
+    def surroundings(self) -> Surroundings:
+        """Return the prompt, run once where it can be, with its graph; nothing where there is no prompt."""
         if self.encoder is None or not self._enabled:
-            return None
+            return Surroundings()
         values = self.encoder().to(dtype=self.base.dtype, device=self.device)
         if self.encoder.level == "deep":
-            return tuple((layer[0].unsqueeze(0), layer[1].unsqueeze(0)) for layer in values)
-        return self._run_prefix(inputs_embeds=values.unsqueeze(0))
+            return Surroundings(tuple((layer[0].unsqueeze(0), layer[1].unsqueeze(0)) for layer in values))
+        front, behind = values[: self.encoder.num_front], values[self.encoder.num_front :]
+        return Surroundings(
+            self._run_prefix(inputs_embeds=front.unsqueeze(0)) if len(front) else None,
+            behind if len(behind) else None,
+        )
 
-    def extended(self, key_values: KeyValues, ids: Int[Tensor, " n"]) -> KeyValues:
-        """Return the keys and values of the prompt and of tokens that stand behind it in every row."""
+    def extended(self, surroundings: Surroundings, ids: Int[Tensor, " n"]) -> Surroundings:
+        """Return the prompt and, in front, tokens that every row begins with."""
         if len(ids) == 0:
-            return key_values
-        p = key_values[0][0].shape[2]
+            return surroundings
+        p = surroundings.num_front
         positions = torch.arange(p, p + len(ids), device=ids.device).unsqueeze(0)
-        return self._run_prefix(expanded_cache(key_values, 1), input_ids=ids.unsqueeze(0), position_ids=positions)
+        cache = expanded_cache(surroundings.front, 1)
+        return surroundings._replace(front=self._run_prefix(cache, input_ids=ids.unsqueeze(0), position_ids=positions))
 
-    def answer_logits(self, batch: Batch, key_values: KeyValues | None = None) -> AnswerLogits:
+    def answer_logits(self, batch: Batch, surroundings: Surroundings | None = None) -> AnswerLogits:
         """Return the logits that predict the batch's answer tokens.
 
         Args:
             batch: right-padded rows of prompt and answer, on this model's device.
-            key_values: of all that stands in front of the rows, where they are at hand; else the prompt's are computed.
+            surroundings: all that stands around the rows, where it is at hand; else the prompt is computed.
         """
-        if key_values is None:
-            key_values = self.key_values()
-        with select_positions(self.base, batch.rows, batch.positions) as head:
-            logits = self._forward(batch.input_ids, key_values)
+        around = self.surroundings() if surroundings is None else surroundings
+        # What stands behind a text moves all that predicts its answer: the last of it predicts the first token.
+        with select_positions(self.base, batch.rows, batch.positions + around.num_behind) as head:
+            logits = self._forward(batch, around)
         assert head.hidden is not None
         return AnswerLogits(logits[0], head.hidden)
 
@@ -194,21 +200,34 @@ class PromptedModel(nn.Module):
         self.base(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return key_values_of(cache)
 
-    def _forward(
-        self,
-        input_ids: Int[Tensor, "B T"],
-        key_values: KeyValues | None,
-    ) -> Tensor:
-        """Run the base model behind the prompt on right-padded rows; under causal attention these need no mask."""
-        B, T = input_ids.shape
-        if key_values is None:
-            logits: Tensor = self.base(input_ids=input_ids, use_cache=False).logits
+    def _forward(self, batch: Batch, around: Surroundings) -> Tensor:
+        """Run the base model on right-padded rows; under causal attention these need no mask."""
+        lengths = text_lengths(batch.rows, batch.positions, len(batch)) if around.num_behind else batch.lengths
+        inputs = self.inputs(batch.input_ids, lengths, around)
+        if around.front is None:
+            logits: Tensor = self.base(**inputs, use_cache=False).logits
             return logits
-        p = key_values[0][0].shape[2]
-        cache = expanded_cache(key_values, B)
-        positions = torch.arange(p, p + T, device=input_ids.device).expand(B, T)
-        logits = self.base(input_ids=input_ids, position_ids=positions, past_key_values=cache, use_cache=True).logits
+        B, T = batch.input_ids.shape
+        p = around.num_front
+        positions = torch.arange(p, p + T + around.num_behind, device=self.device).expand(B, -1)
+        cache = expanded_cache(around.front, B)
+        logits = self.base(**inputs, position_ids=positions, past_key_values=cache, use_cache=True).logits
         return logits
+
+    def inputs(
+        self, input_ids: Int[Tensor, "B T"], lengths: Int[Tensor, " B"], around: Surroundings
+    ) -> dict[str, Tensor]:
+        """Return what the base model reads behind the front: token ids, or embeddings where something stands behind.
+
+        Args:
+            input_ids: right-padded rows.
+            lengths: tokens of every row before its answer.
+            around: the prompt.
+        """
+        if around.behind is None:
+            return {"input_ids": input_ids}
+        embeddings = self.base.get_input_embeddings()(input_ids)
+        return {"inputs_embeds": insert_behind(embeddings, lengths, around.behind)}
 
 
 class WithoutPrompt:

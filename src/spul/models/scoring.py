@@ -35,17 +35,17 @@ def score_answers(
         for j, option in enumerate(options):
             asked.setdefault((query.prompt_ids, option[:-1]), []).append((i, j))
     results: list[list[AnswerScores | None]] = [[None] * len(options) for options in answers]
-    key_values = model.key_values()
+    around = model.surroundings()
     beginning: tuple[int, ...] = ()
-    if key_values is not None and asked:
+    if model.num_virtual_tokens and asked:
         # What a template puts in front of every text is run once, with the prompt; the last token of each stays.
         beginning = _common_beginning([prompt[:-1] for prompt, _ in asked])
-        key_values = model.extended(key_values, torch.tensor(beginning, dtype=torch.long, device=model.device))
+        around = model.extended(around, torch.tensor(beginning, dtype=torch.long, device=model.device))
     order = sorted(asked, key=lambda row: len(row[0]) + len(row[1]))
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         batch = _batch_of(rows, model).without_beginning(len(beginning))
-        logprobs = F.log_softmax(model.answer_logits(batch, key_values).logits.float(), dim=-1)
+        logprobs = F.log_softmax(model.answer_logits(batch, around).logits.float(), dim=-1)
         if not torch.isfinite(logprobs.amax(dim=-1)).all():
             raise ModelError("the model's logits are not finite; load it in a wider dtype (model.dtype=float32)")
         argmax = logprobs.argmax(dim=-1).tolist()

@@ -9,9 +9,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spul.prompts._base import PROMPTS, FixedPrompt, Level, PromptEncoder, PromptInit, TrainablePrompt, build_prompt
+    from spul.prompts._base import (
+        PROMPTS,
+        FixedPrompt,
+        Level,
+        Placement,
+        PromptEncoder,
+        PromptInit,
+        TrainablePrompt,
+        build_prompt,
+    )
 
-__all__ = ["PROMPTS", "FixedPrompt", "Level", "PromptEncoder", "PromptInit", "TrainablePrompt", "build_prompt"]
+__all__ = [
+    "PROMPTS",
+    "FixedPrompt",
+    "Level",
+    "Placement",
+    "PromptEncoder",
+    "PromptInit",
+    "TrainablePrompt",
+    "build_prompt",
+]
 
 
 def __getattr__(name: str) -> Any:

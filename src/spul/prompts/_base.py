@@ -14,10 +14,21 @@ from spul.errors import ConfigError
 from spul.prompts.settings import PromptSettings
 from spul.registry import Registry
 
-__all__ = ["PROMPTS", "FixedPrompt", "Level", "PromptEncoder", "PromptInit", "TrainablePrompt", "build_prompt"]
+__all__ = [
+    "PROMPTS",
+    "FixedPrompt",
+    "Level",
+    "Placement",
+    "PromptEncoder",
+    "PromptInit",
+    "TrainablePrompt",
+    "build_prompt",
+]
 
 Level = Literal["input", "deep"]
 """Whether a prompt stands at the input embeddings, or as keys and values in every layer."""
+Placement = Literal["front", "suffix", "both"]
+"""Whether virtual tokens stand before the text, between text and answer, or in two parts on both sides."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +59,18 @@ class PromptEncoder(nn.Module, ABC):
         level: ``input``: :meth:`forward` returns [p, d], what stands before the input's embeddings; ``deep``: it
             returns keys and values of every layer, [layers, 2, heads, p, head_dim].
         num_virtual_tokens: p.
+        placement: where the virtual tokens stand; of a deep prompt, in front.
     """
 
     level: Level
     num_virtual_tokens: int
+    placement: Placement = "front"
+
+    @property
+    def num_front(self) -> int:
+        """How many of the virtual tokens, the first ones, stand in front of the text."""
+        p = self.num_virtual_tokens
+        return {"front": p, "suffix": 0, "both": p - p // 2}[self.placement]
 
     @abstractmethod
     def encode(self) -> Tensor:
@@ -79,14 +98,16 @@ class FixedPrompt(PromptEncoder):
     Args:
         values: [p, d] at input level, [layers, 2, heads, p, head_dim] if deep.
         level: which of the two.
+        placement: where the virtual tokens stand.
     """
 
-    def __init__(self, values: Tensor, level: Level) -> None:
+    def __init__(self, values: Tensor, level: Level, placement: Placement = "front") -> None:
         super().__init__()
         expected = {"input": 2, "deep": 5}[level]
         if values.ndim != expected:
             raise ValueError(f"expected {expected} dimensions at level {level!r}, got shape {tuple(values.shape)}")
         self.level = level
+        self.placement = placement
         self.num_virtual_tokens = values.shape[0] if level == "input" else values.shape[3]
         self.values: Tensor
         self.register_buffer("values", values.detach().float().clone())
@@ -103,10 +124,18 @@ def build_prompt(settings: PromptSettings, source: PromptInit, seed: int) -> Tra
     """Make the encoder that ``settings`` ask for; the same seed gives the same values, and the global RNG is untouched.
 
     Raises:
-        ConfigError: the kind is unknown, the initial text has no tokens, or the vocabulary has nothing to draw from.
+        ConfigError: the kind is unknown, the initial text has no tokens, the vocabulary has nothing to draw from, or a
+            deep prompt is to stand behind the text.
     """
-    generator = torch.Generator().manual_seed(seed)
-    return PROMPTS.get(settings.kind).build(settings, source, generator)
+    kind = PROMPTS.get(settings.kind)
+    if kind.level == "deep" and settings.placement != "front":
+        raise ConfigError(
+            f"prompt.placement={settings.placement} is for virtual tokens at the input, and {settings.kind} is a deep "
+            "prompt: keys and values have no place behind a text. Use prompt.kind direct, mlp or lstm."
+        )
+    encoder = kind.build(settings, source, torch.Generator().manual_seed(seed))
+    encoder.placement = settings.placement
+    return encoder
 
 
 def initial_ids(settings: PromptSettings, source: PromptInit, generator: torch.Generator) -> Int[Tensor, " p"]:

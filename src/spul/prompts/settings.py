@@ -19,7 +19,10 @@ class PromptSettings(Settings):
 
     Attributes:
         kind: registered parametrisation (``direct``, ``mlp``, ``lstm``, ``prefix``).
-        num_virtual_tokens: p, how many positions stand in front of the input.
+        num_virtual_tokens: p, how many virtual tokens there are.
+        placement: where they stand: in ``front`` of the input (the paper), as a ``suffix`` between input and answer,
+            where their own states can read the text, or ``both``, the front having one more of an odd number. PEFT
+            knows the front only, and so do deep prompts.
         encoder_hidden_size: h, width of the MLP or LSTM that makes the virtual tokens (paper: 128).
         init: where the first values come from: random rows of the vocabulary, the tokens of ``init_text``, or
             N(0, ``init_std``²). The MLP and LSTM use it for their input E. If missing: the text where one is given,
@@ -31,6 +34,7 @@ class PromptSettings(Settings):
 
     kind: str = "mlp"
     num_virtual_tokens: Annotated[int, Field(ge=1)] = 30
+    placement: Literal["front", "suffix", "both"] = "front"
     encoder_hidden_size: Annotated[int, Field(ge=1)] = 128
     init: Literal["vocab", "text", "normal"] = "normal"
     init_text: str | None = None
@@ -44,6 +48,12 @@ class PromptSettings(Settings):
         noise = values.get("kind", "mlp") in NOISE_KINDS
         init = "text" if values.get("init_text") is not None else "normal" if noise else "vocab"
         return {**values, "init": init}
+
+    @model_validator(mode="after")
+    def _both_need_two(self) -> PromptSettings:
+        if self.placement == "both" and self.num_virtual_tokens < 2:
+            raise ValueError("expected at least two virtual tokens with `placement: both`, got 1")
+        return self
 
     @model_validator(mode="after")
     def _text_is_there(self) -> PromptSettings:

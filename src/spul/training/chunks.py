@@ -1,16 +1,16 @@
 """A pass of many rows as several of like length, behind one run of the prompt: less padding, far less memory.
 
 What stands in front of every row (the prompt, and the template's own beginning) is run once, at batch size 1. Its keys
-and values are cut out of the graph; chunk after chunk goes forward and backward behind them and leaves its gradient
-there; at the end these gradients go back through the prompt in one piece. The sums are those of one large pass, the
-prompt costs no more than it does there, and only one chunk's activations are held at a time.
+and values, and what stands behind the texts, are cut out of the graph; chunk after chunk goes forward and backward with
+them and leaves its gradient there; at the end these gradients go back through the prompt in one piece. The sums are
+those of one large pass, the prompt costs no more than it does there, and only one chunk's activations are held at a
+time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -83,11 +83,9 @@ def split_by_length(lengths: Sequence[int], overhead: int) -> list[list[int]]:
 def _chunked(
     model: PromptedModel, micro: MicroBatch, batch: Batch, objective: Objective, teacher: TeacherAnswers | None
 ) -> PassLoss:
-    key_values = model.key_values()
-    assert key_values is not None
     beginning = batch.common_beginning()
-    shared = model.extended(key_values, beginning)
-    leaves = tuple((key.detach().requires_grad_(), value.detach().requires_grad_()) for key, value in shared)
+    shared = model.extended(model.surroundings(), beginning)
+    leaves = shared.leaves()
     batch = batch.without_beginning(len(beginning))
     overhead = OVERHEAD_ON_CPU if model.device.type == "cpu" else OVERHEAD_ELSEWHERE
     sums = LossTerms(*(torch.zeros((), device=model.device) for _ in LossTerms._fields))
@@ -96,7 +94,7 @@ def _chunked(
         objective.total(terms).backward()
         sums = LossTerms(*(total + term.detach() for total, term in zip(sums, terms, strict=True)))
     # Σ ⟨value, gradient⟩ sends the chunks' gradients back into the prompt; its own value is taken off again.
-    pairs = zip(chain(*shared), chain(*leaves), strict=True)
+    pairs = zip(shared.tensors(), leaves.tensors(), strict=True)
     back = torch.stack([(value * leaf.grad).sum() for value, leaf in pairs if leaf.grad is not None]).sum()
     return PassLoss(objective.total(sums) + back - back.detach(), sums)
 

@@ -99,8 +99,9 @@ def flops_per_token(base: PreTrainedModel) -> int:
 
 
 def _training_flops(model: PromptedModel, tokens: int, passes: int) -> int:
-    # A prompt at input level runs through the base once a pass, whatever the number of rows; a deep one never does.
-    virtual = model.num_virtual_tokens if model.encoder is not None and model.encoder.level == "input" else 0
+    # What stands in front at input level runs through the base once a pass, whatever the number of rows; a deep prompt
+    # never does. What stands behind every row's text is among the tokens already.
+    virtual = model.encoder.num_front if model.encoder is not None and model.encoder.level == "input" else 0
     return flops_per_token(model.base) * (tokens + passes * virtual)
 
 

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from spul.config import RunConfig
 from spul.errors import DivergedError
-from spul.models.adapter import save_adapter
+from spul.models.adapter import adapter_weights, save_adapter
 from spul.models.identity import BaseIdentity
 from spul.models.loading import LoadedBase, load_base
 from spul.models.lora import add_lora, merge_lora, merge_lora_into
@@ -51,8 +51,10 @@ def prompt_part(
         with torch.no_grad():
             values = encoder()
         info = {"task": config.task.name, "generic_answers": list(generic_answers)}
-        save_adapter(run.adapter_dir, values, level=encoder.level, base=identity, info=info)
-        return run.adapter_dir / "adapter_model.safetensors"
+        save_adapter(
+            run.adapter_dir, values, level=encoder.level, base=identity, info=info, placement=encoder.placement
+        )
+        return adapter_weights(run.adapter_dir, encoder.placement)
 
     return TrainedPart(
         PromptedModel(base.model, base.tokenizer, encoder, batch_size=config.evaluation.batch_size), keep

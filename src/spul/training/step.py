@@ -12,8 +12,8 @@ from torch import Tensor
 from spul.data.batches import Batch
 from spul.losses.kl import mean_kl
 from spul.losses.nll import mean_nll
-from spul.models.cache import KeyValues
 from spul.models.prompted import PromptedModel
+from spul.models.surroundings import Surroundings
 from spul.models.teacher import TeacherAnswers
 from spul.objectives import ForgetObjective
 from spul.training.targets import Targets
@@ -70,12 +70,12 @@ def loss_terms(
     micro: MicroBatch,
     objective: Objective,
     teacher: TeacherAnswers | None,
-    key_values: KeyValues | None = None,
+    surroundings: Surroundings | None = None,
 ) -> LossTerms:
     """Run one forward pass over forget and retain rows together and return its terms.
 
     Bhaila et al. 2025, eq. 1–4. A term whose weight is zero is not computed; one without examples is zero.
-    ``key_values`` are those of all that stands in front of the rows, where they are at hand.
+    ``surroundings`` are all that stands around the rows, where they are at hand.
 
     Raises:
         ValueError: the KL term is asked for without the teacher's answers (a programming error).
@@ -85,7 +85,7 @@ def loss_terms(
     zero = torch.zeros((), device=model.device, requires_grad=True)
     if batch is None:
         return LossTerms(zero, zero, zero)
-    logits = model(batch, key_values).logits
+    logits = model(batch, surroundings).logits
     forget = retain = kl = zero
     if objective.forget is not None and micro.step_forget:
         part = _select(batch, logits, batch.is_forget)

@@ -207,10 +207,18 @@ class SpulTrainer(Trainer):
             "loss_forget": forget.item(),
             "loss_retain": retain.item(),
             "loss_kl": kl.item(),
-            "tokens": float(micro.batch.lengths.sum()) if micro.batch is not None else 0.0,
+            "tokens": self._count_tokens(micro),
         }
         for name, value in seen.items():
             self._terms[name] = self._terms.get(name, 0.0) + value
+
+    def _count_tokens(self, micro: MicroBatch) -> float:
+        """Return the tokens of a pass's rows, with the virtual ones that are run with every row."""
+        if micro.batch is None:
+            return 0.0
+        encoder = self.prompted.encoder
+        behind = encoder.num_virtual_tokens - encoder.num_front if encoder is not None else 0
+        return float(micro.batch.lengths.sum()) + behind * len(micro.batch)
 
 
 def _only(items: list[MicroBatch]) -> dict[str, MicroBatch]:
