@@ -42,6 +42,9 @@ def test_json_is_the_record(spul: Spul, source: Path, tmp_path: Path) -> None:
     [
         ([], "exactly one of --entity (or --entities), --ner, --clusters and --column"),
         (["--entity", "anna", "--column", "topic"], "got 2"),
+        (["--ner", "spacy"], "--ner spacy alone; name it too: --ner spacy --ner-model"),
+        (["--ner", "space", "--ner-model", "m"], "recogniser: Input should be 'spacy' or 'transformers'"),
+        (["--ner", "transformers", "--ner-model", "no/such"], "expected a token-classification model"),
         (["--entity", "anna", "--value", "film"], "values: not a setting of Entities"),
         (["--entities", "nowhere.txt"], "expected a file of names at nowhere.txt"),
         (["--clusters", "1"], "count: Input should be greater than or equal to 2"),

@@ -42,7 +42,19 @@ def build_data(
     ] = None,
     ner: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Draw from the persons that a spaCy model finds.", rich_help_panel=_RULE),
+        typer.Option(
+            metavar="LIBRARY",
+            help="Draw from the persons that a model of spacy or transformers finds.",
+            rich_help_panel=_RULE,
+        ),
+    ] = None,
+    ner_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="With --ner: en_core_web_sm, say; of transformers a directory or hub id.",
+            rich_help_panel=_RULE,
+        ),
     ] = None,
     clusters: Annotated[
         int | None, typer.Option(help="Draw from that many clusters of the texts.", rich_help_panel=_RULE)
@@ -82,9 +94,14 @@ def build_data(
     from spul.data.building import build, write_splits
     from spul.data.sources import read_rows
 
+    if ner is not None and ner_model is None:
+        raise ConfigError(
+            f"expected a model to find persons with, got --ner {ner} alone; name it too: --ner spacy --ner-model "
+            "en_core_web_sm, or --ner transformers --ner-model DIR_OR_HUB_ID"
+        )
     rule = _rule(
         Entities={"names": [*(entity or []), *_lines(entities)]},
-        FoundEntities={"model": ner, "forget_share": forget_share},
+        FoundEntities={"recogniser": ner, "model": ner_model, "forget_share": forget_share},
         Clusters={"count": clusters, "embedder": embedder, "forget_share": forget_share},
         ColumnValues={"column": column, "values": value, "forget_share": forget_share},
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from spul.data.building.recognisers import RECOGNISERS
 from spul.data.building.rule import Fitted, RawRow, Rule, Share, draw_groups
 from spul.data.duplicates import normalise
-from spul.errors import DataError, MissingDependencyError
+from spul.errors import DataError
 
 __all__ = ["Entities", "FoundEntities", "Matcher"]
 
@@ -58,20 +59,23 @@ class Entities(Rule):
 
 
 class FoundEntities(Rule):
-    """Find entities with a spaCy model, draw some, and forget every row that names one of those.
+    """Find entities with a model, draw some, and forget every row that names one of those.
 
     The model only finds the names; a row is then assigned as with given ones, so that a test row whose name the model
     would have missed is on the side that it belongs to.
 
     Attributes:
-        model: a spaCy pipeline that recognises entities, ``en_core_web_sm`` say.
-        types: what kinds of entities are taken.
+        recogniser: whose model it is: ``spacy`` or ``transformers``.
+        model: what recognises entities: a spaCy pipeline (``en_core_web_sm``, say), or directory or hub id of a
+            token-classification model.
+        types: what kinds of entities are taken; models name persons in two ways.
         min_rows: a name in fewer training rows is no candidate: a test row will hardly have it.
         forget_share: share of the training rows that the drawn names are found in, at most.
     """
 
+    recogniser: Literal["spacy", "transformers"]
     model: str
-    types: tuple[str, ...] = ("PERSON",)
+    types: tuple[str, ...] = ("PERSON", "PER")
     min_rows: Annotated[int, Field(ge=1)] = 2
     forget_share: Share = 0.05
 
@@ -79,10 +83,12 @@ class FoundEntities(Rule):
         """Return the matcher of the drawn names.
 
         Raises:
-            MissingDependencyError: spaCy or the model is not installed.
-            DataError: no name is in enough rows.
+            MissingDependencyError: spaCy or its model is not installed.
+            DataError: the model does not load or does not know the types, or no name is in enough rows.
         """
-        names = {normalise(name): name for name in sorted(_recognised(self.model, self.types, train))}
+        found = RECOGNISERS[self.recogniser](self.model, [row.text for row in train], self.types)
+        stripped = {name.strip() for name in found if any(character.isalnum() for character in name)}
+        names = {normalise(name): name for name in sorted(stripped)}
         rows = _rows_of(Matcher(names.values()), train)
         candidates = {name: found for name, found in rows.items() if len(found) >= self.min_rows}
         fitted = _by_names(draw_groups(candidates, len(train), self.forget_share, seed), train)
@@ -103,22 +109,4 @@ def _rows_of(matcher: Matcher, rows: Sequence[RawRow]) -> Mapping[str, set[int]]
     for i, row in enumerate(rows):
         for name in matcher.found(row.text):
             found[name].add(i)
-    return found
-
-
-def _recognised(model: str, types: Sequence[str], rows: Sequence[RawRow]) -> Counter[str]:
-    try:
-        import spacy
-    except ImportError as error:
-        raise MissingDependencyError(
-            "finding entities needs spaCy: pip install 'spul[entities]', or give the names yourself (--entity)"
-        ) from error
-    try:
-        pipeline = spacy.load(model)
-    except OSError as error:
-        raise MissingDependencyError(f"spaCy has no model {model!r}: python -m spacy download {model}") from error
-    found: Counter[str] = Counter()
-    for document in pipeline.pipe(row.text for row in rows):
-        texts = {entity.text.strip() for entity in document.ents if entity.label_ in types}
-        found.update(text for text in texts if any(character.isalnum() for character in text))
     return found
