@@ -111,6 +111,7 @@ class TrainSettings(Settings):
         save_steps: steps between checkpoints; ``eval_steps`` if missing.
         patience: stop after that many validations without a better one; never if missing.
         keep: what is kept: the trained part as of the ``best`` validation, or the ``last``.
+        average_last: with ``keep: last``, keep the mean of the trained part over that many last steps instead.
         validate_forget: which answers to validation-forget rows are a success: ``generic`` ones, ``wrong`` ones (any
             but the truth), ``right`` ones or those of a target (``matched``); ``auto`` is what the objective seeks. A
             validation's score is the harmonic mean of their share (of ``matched``, their overlap) and the accuracy on
@@ -141,6 +142,7 @@ class TrainSettings(Settings):
     save_steps: Count | None = None
     patience: Count | None = None
     keep: Literal["best", "last"] = "best"
+    average_last: Count | None = None
     validate_forget: Sought | Literal["auto"] = "auto"
     report_to: tuple[str, ...] = ()
     num_threads: Count | Literal["auto"] = "auto"
@@ -153,6 +155,12 @@ class TrainSettings(Settings):
                 f"expected batch_size to be a multiple of micro_batch_size, got {self.batch_size} and "
                 f"{self.micro_batch_size}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _averages_the_last(self) -> TrainSettings:
+        if self.average_last is not None and self.keep != "last":
+            raise ValueError("train.average_last keeps the mean of the last steps; it goes with `keep: last` only")
         return self
 
     @model_validator(mode="after")

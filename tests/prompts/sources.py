@@ -10,8 +10,8 @@ from torch import Tensor
 from spul.prompts import PromptEncoder, PromptInit, build_prompt
 from spul.prompts.settings import PromptSettings
 
-KINDS = ("direct", "lstm", "mlp", "prefix", "prefix_mlp")
-INPUT_KINDS = ("direct", "lstm", "mlp")
+KINDS = ("direct", "lstm", "mlp", "normalized", "prefix", "prefix_mlp")
+INPUT_KINDS = ("direct", "lstm", "mlp", "normalized")
 DEEP_KINDS = ("prefix", "prefix_mlp")
 V, D = 20, 8
 LAYERS, HEADS, HEAD_DIM = 3, 2, 4

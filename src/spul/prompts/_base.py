@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import torch
 from jaxtyping import Float, Int
@@ -41,12 +41,14 @@ class PromptInit:
         text_ids: tokens of the text to start from, without special tokens; ``None`` where no text was given.
         key_values: token ids [p] → the base model's keys and values for them, [layers, 2, heads, p, head_dim], float32.
         special_ids: tokens that are never drawn from the vocabulary.
+        values: another prompt's, in float32, where that is the start.
     """
 
     embeddings: Float[Tensor, "V d"]
     text_ids: tuple[int, ...] | None
     key_values: Callable[[Tensor], Tensor]
     special_ids: frozenset[int]
+    values: Tensor | None = None
 
 
 class PromptEncoder(nn.Module, ABC):
@@ -84,7 +86,13 @@ class PromptEncoder(nn.Module, ABC):
 
 
 class TrainablePrompt(PromptEncoder):
-    """A parametrisation: its parameters are all that is trained."""
+    """A parametrisation: its parameters are all that is trained.
+
+    Attributes:
+        takes_values: whether any values can be its first ones (those of an MLP's output cannot).
+    """
+
+    takes_values: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -133,6 +141,11 @@ def build_prompt(settings: PromptSettings, source: PromptInit, seed: int) -> Tra
             f"prompt.placement={settings.placement} is for virtual tokens at the input, and {settings.kind} is a deep "
             "prompt: keys and values have no place behind a text. Use prompt.kind direct, mlp or lstm."
         )
+    if settings.init == "run" and not kind.takes_values:
+        raise ConfigError(
+            f"prompt.init=run starts from another prompt's values, and prompt.kind={settings.kind} makes its own from "
+            "other parameters. Use direct, normalized or prefix, or another prompt.init."
+        )
     encoder = kind.build(settings, source, torch.Generator().manual_seed(seed))
     encoder.placement = settings.placement
     return encoder
@@ -161,10 +174,23 @@ def initial_ids(settings: PromptSettings, source: PromptInit, generator: torch.G
 
 def initial_rows(settings: PromptSettings, source: PromptInit, generator: torch.Generator) -> Float[Tensor, "p d"]:
     """Return the first values of p input-level vectors, in float32."""
+    if settings.init == "run":
+        return given_values(source)
     if settings.init == "normal":
         shape = (settings.num_virtual_tokens, source.embeddings.shape[1])
         return torch.randn(shape, generator=generator) * settings.init_std
     return source.embeddings[initial_ids(settings, source, generator)].float()
+
+
+def given_values(source: PromptInit) -> Tensor:
+    """Return another prompt's values.
+
+    Raises:
+        ValueError: there are none (a programming error).
+    """
+    if source.values is None:
+        raise ValueError("prompt.init=run needs the other prompt's values")
+    return source.values.float()
 
 
 def uniform_linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from jaxtyping import Float
@@ -23,6 +23,7 @@ class DirectPrompt(TrainablePrompt):
     """
 
     level: Level = "input"
+    takes_values: ClassVar[bool] = True
 
     def __init__(self, rows: Float[Tensor, "p d"]) -> None:
         super().__init__()
@@ -31,7 +32,7 @@ class DirectPrompt(TrainablePrompt):
 
     @classmethod
     def build(cls, settings: PromptSettings, source: PromptInit, generator: torch.Generator) -> Self:
-        """Start from rows of the vocabulary, a text's rows, or normal noise."""
+        """Start from rows of the vocabulary, a text's rows, another prompt, or normal noise."""
         return cls(initial_rows(settings, source, generator))
 
     def encode(self) -> Float[Tensor, "p d"]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from spul.prompts._base import PROMPTS, Level, PromptInit, TrainablePrompt, initial_ids
+from spul.prompts._base import PROMPTS, Level, PromptInit, TrainablePrompt, given_values, initial_ids
 from spul.prompts.settings import PromptSettings
 
 __all__ = ["PrefixPrompt"]
@@ -27,6 +27,7 @@ class PrefixPrompt(TrainablePrompt):
     """
 
     level: Level = "deep"
+    takes_values: ClassVar[bool] = True
 
     def __init__(self, key_values: Float[Tensor, "layers 2 heads p head_dim"]) -> None:
         super().__init__()
@@ -35,7 +36,9 @@ class PrefixPrompt(TrainablePrompt):
 
     @classmethod
     def build(cls, settings: PromptSettings, source: PromptInit, generator: torch.Generator) -> Self:
-        """Start from the base model's own keys and values for drawn tokens or a text, or from normal noise."""
+        """Start from the base model's own keys and values for drawn tokens or a text, another prompt, or noise."""
+        if settings.init == "run":
+            return cls(given_values(source))
         if settings.init != "normal":
             return cls(source.key_values(initial_ids(settings, source, generator)))
         layers, pair, heads, head_dim = key_value_shape(source)

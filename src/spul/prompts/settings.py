@@ -18,17 +18,19 @@ class PromptSettings(Settings):
     """Parametrisation and size of the soft prompt.
 
     Attributes:
-        kind: registered parametrisation (``direct``, ``mlp``, ``lstm``, ``prefix``).
+        kind: registered parametrisation (``direct``, ``normalized``, ``mlp``, ``lstm``, ``prefix``).
         num_virtual_tokens: p, how many virtual tokens there are.
         placement: where they stand: in ``front`` of the input (the paper), as a ``suffix`` between input and answer,
             where their own states can read the text, or ``both``, the front having one more of an odd number. PEFT
             knows the front only, and so do deep prompts.
         encoder_hidden_size: h, width of the MLP or LSTM that makes the virtual tokens (paper: 128).
-        init: where the first values come from: random rows of the vocabulary, the tokens of ``init_text``, or
-            N(0, ``init_std``²). The MLP and LSTM use it for their input E. If missing: the text where one is given,
-            else noise for the MLP and LSTM (the paper's way) and the vocabulary for the others, whose values are the
-            prompt itself and must be on the scale of the model's own.
+        init: where the first values come from: random rows of the vocabulary, the tokens of ``init_text``, the prompt
+            of ``init_run``, or N(0, ``init_std``²). The MLP and LSTM use it for their input E, and cannot start from
+            another prompt. If missing: the text or the run where one is given, else noise for the MLP and LSTM (the
+            paper's way) and the vocabulary for the others, whose values are the prompt itself and must be on the scale
+            of the model's own.
         init_text: text whose tokens initialise the prompt (repeated or cut to p tokens).
+        init_run: run of another request on the same base model, of the same size, level and placement.
         init_std: standard deviation of the normal initialisation.
     """
 
@@ -36,8 +38,9 @@ class PromptSettings(Settings):
     num_virtual_tokens: Annotated[int, Field(ge=1)] = 30
     placement: Literal["front", "suffix", "both"] = "front"
     encoder_hidden_size: Annotated[int, Field(ge=1)] = 128
-    init: Literal["vocab", "text", "normal"] = "normal"
+    init: Literal["vocab", "text", "normal", "run"] = "normal"
     init_text: str | None = None
+    init_run: str | None = None
     init_std: Annotated[float, Field(gt=0)] = 1.0
 
     @model_validator(mode="before")
@@ -46,8 +49,8 @@ class PromptSettings(Settings):
         if not isinstance(values, Mapping) or values.get("init") is not None:
             return values
         noise = values.get("kind", "mlp") in NOISE_KINDS
-        init = "text" if values.get("init_text") is not None else "normal" if noise else "vocab"
-        return {**values, "init": init}
+        given = [name for name in ("text", "run") if values.get(f"init_{name}") is not None]
+        return {**values, "init": given[0] if given else "normal" if noise else "vocab"}
 
     @model_validator(mode="after")
     def _both_need_two(self) -> PromptSettings:
@@ -56,7 +59,8 @@ class PromptSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _text_is_there(self) -> PromptSettings:
-        if (self.init == "text") != (self.init_text is not None):
-            raise ValueError("expected `init: text` together with `init_text`, or neither of them")
+    def _source_is_there(self) -> PromptSettings:
+        for name, given in (("text", self.init_text), ("run", self.init_run)):
+            if (self.init == name) != (given is not None):
+                raise ValueError(f"expected `init: {name}` together with `init_{name}`, or neither of them")
         return self

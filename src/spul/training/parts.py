@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from peft import PeftModel
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from spul.config import RunConfig
-from spul.errors import DivergedError
-from spul.models.adapter import adapter_weights, save_adapter
+from spul.errors import ConfigError, DivergedError
+from spul.files import expand_path
+from spul.models.adapter import adapter_weights, check_base, load_adapter, save_adapter
 from spul.models.identity import BaseIdentity
 from spul.models.loading import LoadedBase, load_base
 from spul.models.lora import add_lora, merge_lora, merge_lora_into
 from spul.models.named import train_named
 from spul.models.prompted import PromptedModel
-from spul.prompts import build_prompt
+from spul.prompts import PROMPTS, FixedPrompt, build_prompt
+from spul.prompts.settings import PromptSettings
 from spul.runs import Run
 
 __all__ = ["TrainedPart", "prompt_part", "weights_part"]
@@ -45,6 +49,8 @@ def prompt_part(
         ConfigError: the prompt cannot be made as asked.
     """
     init = PromptedModel(base.model, base.tokenizer).prompt_init(config.prompt.init_text)
+    if config.prompt.init_run is not None:
+        init = replace(init, values=_other_prompt(config.prompt, config.prompt.init_run, identity))
     encoder = build_prompt(config.prompt, init, config.seed).to(base.model.device)
 
     def keep(run: Run) -> Path:
@@ -59,6 +65,27 @@ def prompt_part(
     return TrainedPart(
         PromptedModel(base.model, base.tokenizer, encoder, batch_size=config.evaluation.batch_size), keep
     )
+
+
+def _other_prompt(settings: PromptSettings, path: str, base: BaseIdentity) -> Tensor:
+    """Return the values of another request's prompt.
+
+    Raises:
+        AdapterError: there is no prompt, or one of another base model.
+        ConfigError: it has another size, level or placement than the one that is to start from it.
+    """
+    adapter = load_adapter(Run.open(expand_path(path)).adapter_dir)
+    check_base(adapter, base)
+    other = FixedPrompt(adapter.values, adapter.level, adapter.placement)
+    found = (other.num_virtual_tokens, other.level, other.placement)
+    wanted = (settings.num_virtual_tokens, PROMPTS.get(settings.kind).level, settings.placement)
+    if found != wanted:
+        raise ConfigError(
+            "prompt.init_run: expected a prompt of {} virtual tokens, level {}, placement {}, ".format(*wanted)
+            + f"and that of {path} has "
+            + "{}, {}, {}. Change one of them.".format(*found)
+        )
+    return adapter.values
 
 
 def weights_part(config: RunConfig, base: LoadedBase) -> TrainedPart:

@@ -115,6 +115,8 @@ def train(
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if validator is not None:
         trainer.load_best()
+    if trainer.average is not None:
+        trainer.average.put_into_model()
     _record(run, model, plan, threads, trainer)
     if budget is not None:
         _record_budget(run, budget.outcome(config.evaluation.bootstrap, config.seed))
@@ -236,6 +238,7 @@ def _record(run: Run, model: PromptedModel, plan: TrainingPlan, threads: int, tr
         "num_threads": threads,
         "precision": precision,
         "kept_step": trainer.best_step if validated else cost["steps"],
+        "averaged_steps": trainer.average.count if trainer.average is not None else None,
         "validation_rule": _rule(run.config) if validated else None,
     }
     run.record(cost={**run.manifest.cost, **cost}, facts={**run.manifest.facts, **facts})

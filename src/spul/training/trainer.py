@@ -16,6 +16,7 @@ from spul.config import TrainSettings
 from spul.errors import DivergedError, RunError
 from spul.models.prompted import PromptedModel
 from spul.models.teacher import TeacherAnswers
+from spul.training.averaging import LastAverage
 from spul.training.budget import RetainBudget, rank
 from spul.training.checkpoints import WEIGHTS, load_trained, save_trained
 from spul.training.chunks import pass_loss
@@ -73,6 +74,9 @@ class SpulTrainer(Trainer):
         self.remove_callback(PrinterCallback)
         if budget is not None:
             self.add_callback(budget)
+        self.average = LastAverage(model, plan.num_steps - settings.average_last) if settings.average_last else None
+        if self.average is not None:
+            self.add_callback(self.average)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Return the plan's passes in order; a resumed run skips those that were done."""
@@ -182,12 +186,17 @@ class SpulTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         facts = {} if self.budget is None else {"multiplier": self.budget.multiplier}
-        save_trained(self.prompted, Path(output_dir or str(self.args.output_dir)) / WEIGHTS, **facts)
+        directory = Path(output_dir or str(self.args.output_dir))
+        save_trained(self.prompted, directory / WEIGHTS, **facts)
+        if self.average is not None:
+            self.average.save(directory / self.average.FILE)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         facts = load_trained(self.prompted, Path(resume_from_checkpoint) / WEIGHTS)
         if self.budget is not None:
             self.budget.multiplier = facts["multiplier"]
+        if self.average is not None:
+            self.average.load(Path(resume_from_checkpoint) / self.average.FILE)
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         settings = self.settings
