@@ -16,6 +16,7 @@ from spul.stats import (
     auc_replicates,
     harmonic_mean,
     ks_distance,
+    ks_distance_replicates,
     percentile_interval,
     share_interval,
     tpr_at_fpr,
@@ -109,6 +110,43 @@ def test_means_are_those_of_the_repeated_rows() -> None:
     drawn = Resamples(7, 4, rng())
     expected = [np.repeat(columns, counts, axis=0).mean(axis=0) for counts in drawn.counts]
     assert drawn.means(columns) == pytest.approx(np.array(expected))
+
+
+def test_members_are_drawn_with_their_group() -> None:
+    """Group 0 is row 1, group 1 the rows 0, 2 and 3: a resample of both groups has 2 to 6 rows."""
+    groups = Resamples(2, 40, rng())
+    rows = groups.of_members(np.array([1, 0, 1, 1]))
+    assert (rows.counts[:, 1] == groups.counts[:, 0]).all()
+    assert all((rows.counts[:, i] == groups.counts[:, 1]).all() for i in (0, 2, 3))
+    assert set(rows.totals) == {2, 4, 6}
+    assert (rows.n, rows.groups, groups.groups) == (4, 2, None)
+    means = rows.means(np.array([[1.0], [0.0], [1.0], [1.0]]))[:, 0]
+    assert set(means) == {0.0, 0.75, 1.0}
+    with pytest.raises(ValueError, match="members of each of 2 groups"):
+        groups.of_members(np.array([1, 1]))
+
+
+def test_replicates_of_groups_are_the_statistics_of_the_resampled_scores() -> None:
+    positives, negatives = rng().normal(size=9), rng().normal(size=7) - 0.5
+    drawn = (
+        Resamples(3, 20, rng()).of_members(np.array([0, 1, 2, 2, 1, 1, 1, 0, 2])),
+        Resamples(2, 20, rng()).of_members(np.array([0, 0, 1, 0, 0, 0, 1])),
+    )
+    aucs, tprs = auc_replicates(positives, negatives, drawn), tpr_at_fpr_replicates(positives, negatives, 0.3, drawn)
+    distances = ks_distance_replicates(positives, -positives, drawn[0])
+    for i in range(20):
+        ours, others = (np.repeat(v, d.counts[i]) for v, d in zip((positives, negatives), drawn, strict=True))
+        assert aucs[i] == pytest.approx(auc(ours, others))
+        assert tprs[i] == pytest.approx(tpr_at_fpr(ours, others, 0.3))
+        assert distances[i] == pytest.approx(ks_distance(ours, -ours))
+
+
+def test_a_share_of_groups_is_as_uncertain_as_so_many_examples() -> None:
+    """48 of 48 rows are 8 of 8 people: at least 67.6 %, not 92.6 %. 24 of 48 are 4 of 8, too few for resamples."""
+    replicates = np.linspace(0.4, 0.6, 1000)
+    assert share_interval(48, 48, replicates, groups=8) == wilson_interval(8, 8) == (pytest.approx(0.6756, abs=1e-4), 1)
+    assert share_interval(24, 48, replicates, groups=8) == wilson_interval(4, 8)
+    assert share_interval(24, 48, replicates, groups=20) == pytest.approx((0.405, 0.595))
 
 
 @pytest.mark.parametrize(("n", "resamples"), [(0, 10), (10, 0)])

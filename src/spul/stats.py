@@ -9,6 +9,11 @@ All intervals are 95 % intervals. Which one is used where:
 
 A bootstrap resample is kept as counts: how often each example was drawn. The counts of one set of examples serve every
 statistic of every model on it, which makes comparisons between models paired.
+
+Examples that share a group (a person, a document) are not independent: 48 lines about 8 people tell of 8 people. There
+whole groups are drawn (cluster bootstrap; Davison & Hinkley 1997, section 3.8), and Wilson's interval takes a share of
+``n`` rows for the same share of as many independent examples as there are groups. That is as wide as it is where the
+rows of a group all agree, and wider than need be where they do not.
 """
 
 from __future__ import annotations
@@ -54,8 +59,10 @@ class Resamples:
 
     Attributes:
         n: number of examples.
-        counts: [B, n] how often each example was drawn; a row sums to ``n``. One byte each: with draws of
-            expectation 1, a count above 255 does not occur.
+        counts: [B, n] how often each example was drawn. One byte each: with draws of expectation 1, a count above 255
+            does not occur.
+        totals: [B] how many examples a resample has: ``n``, or where groups of unlike size were drawn, around it.
+        groups: how many groups were drawn from; ``None`` where examples were.
     """
 
     def __init__(self, n: int, resamples: int, rng: np.random.Generator) -> None:
@@ -65,6 +72,25 @@ class Resamples:
         self.counts: UInt8[np.ndarray, "B n"] = np.empty((resamples, n), dtype=np.uint8)
         for row in self.counts:
             row[:] = np.bincount(rng.integers(0, n, size=n), minlength=n)
+        self.totals: Int[np.ndarray, " B"] = np.full(resamples, n)
+        self.groups: int | None = None
+
+    def of_members(self, groups: Int[np.ndarray, " n"]) -> Resamples:
+        """Return the resamples of the members of these groups: each is there as often as its group was drawn.
+
+        Args:
+            groups: the group of every member, counted from 0; none of them is empty.
+
+        Raises:
+            ValueError: a group has no member, or there are others.
+        """
+        if not np.array_equal(np.unique(groups), np.arange(self.n)):
+            raise ValueError(f"expected members of each of {self.n} groups, got those of {np.unique(groups)}")
+        found = Resamples.__new__(Resamples)
+        found.n, found.groups = len(groups), self.n
+        found.counts = self.counts[:, groups]
+        found.totals = found.counts.sum(axis=1, dtype=np.int64)
+        return found
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -74,11 +100,14 @@ class Resamples:
         out = np.empty((len(self), columns.shape[1]))
         for rows in _chunks(len(self), self.n):
             out[rows] = self.counts[rows].astype(np.float64) @ columns
-        return out / self.n
+        out /= self.totals[:, np.newaxis]
+        return out
 
 
-def wilson_interval(successes: int, n: int) -> Interval:
+def wilson_interval(successes: float, n: int) -> Interval:
     """Return Wilson's score interval of a share. E. B. Wilson 1927, JASA 22:209.
+
+    Successes may be a fraction: the share of rows in as many independent examples as there are groups.
 
     Raises:
         ValueError: ``n`` is zero, or ``successes`` is not between 0 and ``n``.
@@ -104,8 +133,15 @@ def percentile_interval(replicates: Float[np.ndarray, " B"]) -> Interval | None:
     return Interval(float(low), float(high))
 
 
-def share_interval(successes: int, n: int, replicates: Float[np.ndarray, " B"]) -> Interval:
-    """Return the interval of a share: the bootstrap's, or Wilson's with few successes or failures (see the module)."""
+def share_interval(
+    successes: float, n: int, replicates: Float[np.ndarray, " B"], groups: int | None = None
+) -> Interval:
+    """Return the interval of a share: the bootstrap's, or Wilson's with few successes or failures (see the module).
+
+    With groups, successes and failures are counted in examples that are worth a group each.
+    """
+    if groups is not None:
+        successes, n = successes * groups / n, groups
     interval = percentile_interval(replicates) if min(successes, n - successes) >= FEW else None
     return interval or wilson_interval(successes, n)
 
@@ -191,7 +227,7 @@ def ks_distance_replicates(
     found = []
     for rows in _chunks(len(drawn), 2 * n):
         steps = drawn.counts[rows][:, examples].astype(np.int32) * signs
-        found.append(np.abs(np.cumsum(steps, axis=1)[:, ends]).max(axis=1) / n)
+        found.append(np.abs(np.cumsum(steps, axis=1)[:, ends]).max(axis=1) / drawn.totals[rows])
     return np.concatenate(found)
 
 
@@ -209,21 +245,22 @@ class _Pair:
         less = below[:, np.searchsorted(self.negatives, self.positives, side="left")]
         less_or_equal = below[:, np.searchsorted(self.negatives, self.positives, side="right")]
         wins = (positives[:, self._positive_order] * (less + less_or_equal)).sum(axis=1) / 2
-        share: Float[np.ndarray, " b"] = wins / (len(self.positives) * len(self.negatives))
+        pairs = positives.sum(axis=1, dtype=np.int64) * negatives.sum(axis=1, dtype=np.int64)
+        share: Float[np.ndarray, " b"] = wins / pairs
         return share
 
     def tpr(
         self, positives: UInt8[np.ndarray, "b P"], negatives: UInt8[np.ndarray, "b N"], fpr: float
     ) -> Float[np.ndarray, " b"]:
         # A product of a rate and a count may land a hair under a whole number.
-        allowed = fpr * len(self.negatives) + 1e-9
+        allowed = fpr * negatives.sum(axis=1, dtype=np.int64, keepdims=True) + 1e-9
         above = _cumulated(negatives, self._negative_order[::-1])[:, 1:]
         # The highest negative that no threshold may let in; a threshold just above it finds the most.
         first_refused = np.where((above > allowed).any(axis=1), (above > allowed).argmax(axis=1), len(self.negatives))
         bounds = np.append(self.negatives[::-1], -np.inf)[first_refused]
         found = len(self.positives) - np.searchsorted(self.positives, bounds, side="right")
         hits = np.take_along_axis(_cumulated(positives, self._positive_order[::-1]), found[:, np.newaxis], axis=1)
-        rate: Float[np.ndarray, " b"] = hits[:, 0] / len(self.positives)
+        rate: Float[np.ndarray, " b"] = hits[:, 0] / positives.sum(axis=1, dtype=np.int64)
         return rate
 
 

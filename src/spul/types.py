@@ -40,11 +40,13 @@ class Example:
         id: unique among the examples of a :class:`Splits`; a digest of the content where the source has none.
         fields: what the template's placeholders name, without the answer (``{"text": "…"}``).
         answer: the true answer as text (for classification the label's name).
+        group: what the row shares with other rows (a person, a document), for intervals; empty where nothing is said.
     """
 
     id: str
     fields: Mapping[str, str]
     answer: str
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Query:
         truncated: whether the input text was cut.
         alternatives: the ids of labels worded in another way (an option's text where its letter is the answer), by
             label: they are scored beside the candidates and never trained.
+        group: the example's group.
     """
 
     id: str
@@ -116,6 +119,7 @@ class Query:
     candidates: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     truncated: bool = False
     alternatives: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,7 @@ class Sample:
         input_tokens: length of the posed input (virtual tokens not counted).
         readings: the most probable label by each way of reading it that the task knows, by the way's name; empty where
             there is one way only.
+        group: the example's group; empty where none is said.
     """
 
     id: str
@@ -195,6 +200,7 @@ class Sample:
     candidate_logprobs: Mapping[str, float]
     input_tokens: int
     readings: Mapping[str, str] = field(default_factory=dict)
+    group: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping; the inverse of :meth:`from_json`."""
@@ -223,6 +229,8 @@ class MetricResult:
         unit: ``"share"``, ``"nats"``, ``"auc"``, ``"points"``, …
         higher_is_better: direction; ``None`` where neither way is better as such.
         reason: why the value is undefined.
+        groups: how many groups of examples the interval was drawn over (a group may be a single row that shares none);
+            ``None`` where it was drawn over the examples.
     """
 
     value: float | None
@@ -232,6 +240,7 @@ class MetricResult:
     low: float | None = None
     high: float | None = None
     reason: str | None = None
+    groups: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping."""

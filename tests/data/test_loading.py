@@ -234,3 +234,9 @@ def test_an_empty_forget_set_is_refused(tmp_path: Path, files: dict[str, str]) -
 def test_a_mapping_for_no_field_is_refused(files: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=r"data\.columns: unknown field 'txet'\. Did you mean 'text'\?"):
         load(columns={"txet": "body"}, **files)
+
+
+def test_the_built_in_lines_belong_to_people() -> None:
+    splits = load_splits(DataSettings(builtin="fictitious"), fields=("text",))
+    assert len({example.group for example in splits.test_forget}) == 8
+    assert all(example.group in example.fields["text"] for example in splits.test_forget)

@@ -159,3 +159,12 @@ def test_ids_are_digests_of_the_content() -> None:
 def test_ids_of_the_data_are_unique(keys: tuple[str, ...], message: str) -> None:
     with pytest.raises(DataError, match=message):
         examples([{"text": "t", "label": "x", "key": key} for key in keys], columns={"id": "key"})
+
+
+def test_a_column_says_what_rows_share() -> None:
+    rows = [{"text": "a", "label": "x", "who": " Ann "}, {"text": "b", "label": "y", "who": ""}]
+    found = examples(rows, columns={"group": "who"})
+    assert [example.group for example in found] == ["Ann", ""]
+    ungrouped = examples(rows)
+    assert [example.group for example in ungrouped] == ["", ""]
+    assert [example.id for example in found] == [example.id for example in ungrouped]

@@ -76,7 +76,7 @@ def _split(found: Mapping[str, Examples], side: str, part: str, share: float, se
 
 
 def _check_mapping(settings: DataSettings, fields: Sequence[str]) -> None:
-    known = (*fields, "answer", "id")
+    known = (*fields, "answer", "id", "group")
     for name in settings.columns:
         if name not in known:
             raise ConfigError(f"data.columns: {unknown_name('field', name, known)} (fields come from task.template)")
@@ -89,8 +89,10 @@ def _read(settings: DataSettings, fields: Sequence[str], generic: Sequence[str])
         return to_examples(read_rows(source), settings, source, fields=fields, generic=generic)
 
     if settings.builtin is not None:
+        # Lines about one person share its reputation, and are not independent.
+        grouped = settings.model_copy(update={"columns": {"group": "person", **settings.columns}})
         found = {
-            name: to_examples(rows, settings, f"built-in {settings.builtin} {name}", fields=fields)
+            name: to_examples(rows, grouped, f"built-in {settings.builtin} {name}", fields=fields)
             for name, rows in _builtin_rows(settings).items()
         }
     else:

@@ -149,7 +149,14 @@ class Poser:
 
     def _finished(self, example: Example, prompt_ids: Ids, answers: _Answers, *, truncated: bool) -> Query:
         return Query(
-            example.id, prompt_ids, answers.truth, example.answer, answers.candidates, truncated, answers.options
+            example.id,
+            prompt_ids,
+            answers.truth,
+            example.answer,
+            answers.candidates,
+            truncated,
+            answers.options,
+            example.group,
         )
 
     def _cut(self, example: Example, asked: _Asked, prompt: str) -> _Cut:

@@ -37,7 +37,8 @@ class DataSettings(Settings):
         holdout: rows that no model saw, for membership inference.
         extra_retain: further sources whose rows join the training side of retain (a live generic label, say).
         columns: field name → column name. The answer's field is called ``answer``; if it is not mapped, the column
-            ``answer`` or else ``label`` is read. ``id`` may be mapped too; ids are digests of the rows otherwise. A
+            ``answer`` or else ``label`` is read. ``id`` may be mapped too; ids are digests of the rows otherwise. So
+            may ``group``: what rows share (a person, a document); then intervals are over groups, not over rows. A
             field of several columns (``{"choices": ["a", "b", "c"]}``) is the list of what is in them, the empty ones
             at the end left out.
         label_names: column value → label name, where the column holds codes (``{"0": "negative"}``).
@@ -72,7 +73,7 @@ class DataSettings(Settings):
     @classmethod
     def _lists_of_fields(cls, value: dict[str, str | tuple[str, ...]]) -> dict[str, str | tuple[str, ...]]:
         for name, columns in value.items():
-            if not columns or (name in ("answer", "id") and not isinstance(columns, str)):
+            if not columns or (name in ("answer", "id", "group") and not isinstance(columns, str)):
                 raise ValueError(f"expected {'one column' if columns else 'a column'} for {name!r}, got {columns!r}")
         return value
 

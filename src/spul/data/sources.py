@@ -26,6 +26,9 @@ Columns = str | tuple[str, ...]
 ANSWER_COLUMNS = ("answer", "label")
 """Where the answer is looked for if no column is mapped to it, in this order."""
 
+GROUP = "group"
+"""The field that says which rows belong together; read where a column is mapped to it."""
+
 
 def locate(path: str) -> Path:
     """Return the path with ``~`` and environment variables expanded.
@@ -105,7 +108,8 @@ def to_examples(
         answers = letters_of(answers, choices, where, generic)
     contents = [dict(zip(fields, values, strict=True)) for values in zip(*(texts[f] for f in fields), strict=True)]
     ids = _checked_ids(texts["id"], where) if "id" in settings.columns else map(_digest, contents, answers)
-    return tuple(map(Example, ids, contents, answers))
+    groups = [text.strip() for text in texts[GROUP]] if GROUP in texts else [""] * len(rows)
+    return tuple(map(Example, ids, contents, answers, groups))
 
 
 def _read_file(path: Path) -> list[Row]:
@@ -133,8 +137,7 @@ def _columns(rows: Sequence[Row], settings: DataSettings, where: str, fields: Se
     columns: dict[str, Columns] = {field: settings.columns.get(field, field) for field in fields}
     fallback = next((name for name in ANSWER_COLUMNS if name in present), ANSWER_COLUMNS[0])
     columns["answer"] = settings.columns.get("answer", fallback)
-    if "id" in settings.columns:
-        columns["id"] = settings.columns["id"]
+    columns |= {name: settings.columns[name] for name in ("id", GROUP) if name in settings.columns}
     for field, named in columns.items():
         for column in (named,) if isinstance(named, str) else named:
             if column not in present:

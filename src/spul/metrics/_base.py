@@ -33,6 +33,7 @@ class Bootstrap:
         self.resamples = resamples
         self.seed = seed
         self._drawn: dict[tuple[int, int], Resamples] = {}
+        self._of_groups: dict[tuple[tuple[tuple[str, str], ...], int], Resamples] = {}
 
     def draw(self, n: int, stream: int = 0) -> Resamples:
         """Return resamples of ``n`` examples; groups that are resampled independently take different streams."""
@@ -40,6 +41,26 @@ class Bootstrap:
             rng = np.random.default_rng([self.seed, n, stream])
             self._drawn[n, stream] = Resamples(n, self.resamples, rng)
         return self._drawn[n, stream]
+
+    def draw_for(self, samples: Sequence[Sample], stream: int = 0) -> Resamples:
+        """Return resamples of samples: of their groups where they have any, else of the samples.
+
+        A sample without a group among others is a group of its own. Groups are numbered in the order of their names, so
+        the order of the samples does not matter.
+        """
+        if not any(sample.group for sample in samples):
+            return self.draw(len(samples), stream)
+        names = tuple(group_of(sample) for sample in samples)
+        if (names, stream) not in self._of_groups:
+            numbers = {name: i for i, name in enumerate(sorted(set(names)))}
+            groups = np.array([numbers[name] for name in names])
+            self._of_groups[names, stream] = self.draw(len(numbers), stream).of_members(groups)
+        return self._of_groups[names, stream]
+
+
+def group_of(sample: Sample) -> tuple[str, str]:
+    """Return the name of the sample's group, or what stands for it where it has none."""
+    return (sample.group, "") if sample.group else ("", sample.id)
 
 
 @dataclass(frozen=True)
@@ -155,8 +176,10 @@ class ModelMetric(Metric):
     def estimate(self, groups: Sequence[Sequence[Sample]], answers: AnswerSpace, bootstrap: Bootstrap) -> Estimate:
         """Return the number and its replicates."""
 
-    def difference_interval(self, value: float, n: int, differences: Float[np.ndarray, " B"]) -> Interval | None:
-        """Return the interval of a difference of two models on the same ``n`` examples."""
+    def difference_interval(
+        self, value: float, n: int, differences: Float[np.ndarray, " B"], groups: int | None = None
+    ) -> Interval | None:
+        """Return the interval of a difference of two models on the same ``n`` examples, or so many groups of them."""
         return percentile_interval(differences)
 
     def rows(self, scored: Scored) -> Iterator[tuple[str, MetricResult]]:
@@ -167,10 +190,10 @@ class ModelMetric(Metric):
                 if estimate is not None:
                     yield join(model, place), estimate.result
 
-    def defined(self, value: float, n: int, interval: Interval | None) -> MetricResult:
+    def defined(self, value: float, n: int, interval: Interval | None, groups: int | None = None) -> MetricResult:
         """Return a number."""
         low, high = interval if interval is not None else (None, None)
-        return MetricResult(value, n, self.unit, self.higher_is_better, low, high)
+        return MetricResult(value, n, self.unit, self.higher_is_better, low, high, groups=groups)
 
     def undefined(self, reason: str, n: int = 0) -> Estimate:
         """Return no number, and why."""

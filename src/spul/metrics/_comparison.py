@@ -21,25 +21,27 @@ class Difference:
         n: examples behind the first number.
         interval: its 95 % interval, from resamples that are the same for both models: what makes an example hard for
             both cancels.
+        groups: how many groups of examples the interval was drawn over; ``None`` where it was over examples.
     """
 
     value: float | None
     n: int = 0
     interval: Interval | None = None
     reason: str | None = None
+    groups: int | None = None
 
     def distance(self) -> Difference:
         """Return the absolute difference; its interval reaches down to 0 where that of the difference holds 0."""
         if self.value is None or self.interval is None:
-            return self if self.value is None else Difference(abs(self.value), self.n)
+            return self if self.value is None else Difference(abs(self.value), self.n, groups=self.groups)
         low, high = self.interval
         folded = Interval(0.0 if low <= 0 <= high else min(abs(low), abs(high)), max(abs(low), abs(high)))
-        return Difference(abs(self.value), self.n, folded)
+        return Difference(abs(self.value), self.n, folded, groups=self.groups)
 
     def result(self, unit: str, higher_is_better: bool | None) -> MetricResult:
         """Return the difference as a metric's result."""
         low, high = self.interval if self.interval is not None else (None, None)
-        return MetricResult(self.value, self.n, unit, higher_is_better, low, high, self.reason)
+        return MetricResult(self.value, self.n, unit, higher_is_better, low, high, self.reason, self.groups)
 
 
 def difference(metric: ModelMetric, scored: Scored, first: str, second: str, place: str) -> Difference:
@@ -54,8 +56,9 @@ def difference(metric: ModelMetric, scored: Scored, first: str, second: str, pla
     if minuend.result.value is None or subtrahend.result.value is None:
         return Difference(None, reason=minuend.result.reason or subtrahend.result.reason)
     assert minuend.replicates is not None and subtrahend.replicates is not None
-    value, n = minuend.result.value - subtrahend.result.value, minuend.result.n
-    return Difference(value, n, metric.difference_interval(value, n, minuend.replicates - subtrahend.replicates))
+    value, n, drawn = minuend.result.value - subtrahend.result.value, minuend.result.n, minuend.result.groups
+    interval = metric.difference_interval(value, n, minuend.replicates - subtrahend.replicates, drawn)
+    return Difference(value, n, interval, groups=drawn)
 
 
 def _ids(groups: Sequence[Sequence[Sample]]) -> list[list[str]]:

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from spul.metrics._base import Bootstrap, Estimate, ModelMetric, Scored
+from spul.metrics._base import Bootstrap, Estimate, ModelMetric, Scored, group_of
 from spul.stats import Resamples, auc, auc_replicates, percentile_interval
 from spul.types import AnswerSpace, MetricResult, Sample
 
@@ -61,7 +61,10 @@ class MembershipMetric(ModelMetric):
         members, others = groups
         if not members or not others:
             return self.undefined(f"{MEMBERS} has {len(members)} examples, {NON_MEMBERS} has {len(others)}")
-        drawn = (bootstrap.draw(len(members)), bootstrap.draw(len(others), stream=1))
+        # Where both sides are about the same people, a person is drawn for both; else the sides are drawn apart.
+        named = [{group_of(sample) for sample in side} for side in groups]
+        stream = int(named[0] != named[1] or not members[0].group)
+        drawn = (bootstrap.draw_for(members), bootstrap.draw_for(others, stream=stream))
         return self.of_scores(self.score(members, answers), self.score(others, answers), drawn)
 
     def compute(
@@ -87,4 +90,5 @@ class AucMetric(MembershipMetric):
         """Return the AUC."""
         replicates = auc_replicates(members, others, drawn)
         n = len(members) + len(others)
-        return Estimate(self.defined(auc(members, others), n, percentile_interval(replicates)), replicates)
+        interval = percentile_interval(replicates)
+        return Estimate(self.defined(auc(members, others), n, interval, drawn[0].groups), replicates)

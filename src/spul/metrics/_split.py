@@ -38,7 +38,9 @@ class SplitMetric(ModelMetric):
         """Return the number from the columns' means; the first mean unless said."""
         return means[..., 0]
 
-    def interval(self, value: float, n: int, replicates: Float[np.ndarray, " B"]) -> Interval | None:
+    def interval(
+        self, value: float, n: int, replicates: Float[np.ndarray, " B"], groups: int | None = None
+    ) -> Interval | None:
         """Return the number's interval; see :mod:`spul.stats`."""
         return percentile_interval(replicates)
 
@@ -61,8 +63,10 @@ class SplitMetric(ModelMetric):
             return self.undefined(reason)
         columns = self.columns(selected, answers)
         value = float(self.of_means(columns.mean(axis=0)))
-        replicates = self.of_means(bootstrap.draw(n).means(columns))
-        return Estimate(self.defined(value, n, self.interval(value, n, replicates)), replicates)
+        drawn = bootstrap.draw_for(selected)
+        replicates = self.of_means(drawn.means(columns))
+        interval = self.interval(value, n, replicates, drawn.groups)
+        return Estimate(self.defined(value, n, interval, drawn.groups), replicates)
 
     def compute(self, samples: Sequence[Sample], answers: AnswerSpace, bootstrap: Bootstrap) -> MetricResult:
         """Return the number of one split's samples."""
@@ -94,11 +98,15 @@ class ShareMetric(SplitMetric):
         """Return 1 where it holds, else 0."""
         return np.array([[float(self.holds(sample, answers))] for sample in samples])
 
-    def interval(self, value: float, n: int, replicates: Float[np.ndarray, " B"]) -> Interval | None:
+    def interval(
+        self, value: float, n: int, replicates: Float[np.ndarray, " B"], groups: int | None = None
+    ) -> Interval | None:
         """Return the interval of a share."""
-        return share_interval(round(value * n), n, replicates)
+        return share_interval(round(value * n), n, replicates, groups)
 
-    def difference_interval(self, value: float, n: int, differences: Float[np.ndarray, " B"]) -> Interval | None:
+    def difference_interval(
+        self, value: float, n: int, differences: Float[np.ndarray, " B"], groups: int | None = None
+    ) -> Interval | None:
         """Return the interval of a difference of shares.
 
         Where the models differ by the same on every example, the bootstrap is a point. If they agree on all ``n``, say,
@@ -107,7 +115,8 @@ class ShareMetric(SplitMetric):
         interval = percentile_interval(differences)
         if interval is not None:
             return interval
-        low, high = wilson_interval(round(abs(value) * n), n)
+        units = n if groups is None else groups
+        low, high = wilson_interval(round(abs(value) * n) * units / n, units)
         if value == 0:
             return Interval(-high, high)
         return Interval(low, high) if value > 0 else Interval(-high, -low)

@@ -50,10 +50,11 @@ class LossKs(Metric):
             return self._undefined("the split is empty")
         first, second = loss_score(ours, answers), loss_score(aim, answers)
         value = ks_distance(first, second)
-        low, high = percentile_interval(ks_distance_replicates(first, second, bootstrap.draw(n))) or (None, None)
+        drawn = bootstrap.draw_for(ours)
+        low, high = percentile_interval(ks_distance_replicates(first, second, drawn)) or (None, None)
         low = None if low is None else min(low, value)
         high = None if high is None else max(high, value)
-        return MetricResult(value, n, self.unit, self.higher_is_better, low, high)
+        return MetricResult(value, n, self.unit, self.higher_is_better, low, high, groups=drawn.groups)
 
     def _undefined(self, reason: str) -> MetricResult:
         return MetricResult(None, 0, self.unit, self.higher_is_better, reason=reason)

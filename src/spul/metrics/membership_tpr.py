@@ -65,5 +65,6 @@ class MembershipTpr(MembershipMetric):
             return self.undefined(f"needs {needed:,} non-members, there are {len(others):,}", n)
         value = tpr_at_fpr(members, others, self.fpr)
         replicates = tpr_at_fpr_replicates(members, others, self.fpr, drawn)
-        found = round(value * len(members))
-        return Estimate(self.defined(value, n, share_interval(found, len(members), replicates)), replicates)
+        found, groups = round(value * len(members)), drawn[0].groups
+        interval = share_interval(found, len(members), replicates, groups)
+        return Estimate(self.defined(value, n, interval, groups), replicates)

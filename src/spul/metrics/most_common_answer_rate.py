@@ -43,9 +43,11 @@ class MostCommonAnswerRate(SplitMetric):
         """Return the largest share."""
         return np.asarray(means.max(axis=-1))
 
-    def interval(self, value: float, n: int, replicates: Float[np.ndarray, " B"]) -> Interval | None:
+    def interval(
+        self, value: float, n: int, replicates: Float[np.ndarray, " B"], groups: int | None = None
+    ) -> Interval | None:
         """Return the interval of a share."""
-        return share_interval(round(value * n), n, replicates)
+        return share_interval(round(value * n), n, replicates, groups)
 
     def estimate(self, groups: Sequence[Sequence[Sample]], answers: AnswerSpace, bootstrap: Bootstrap) -> Estimate:
         """Return the number; undefined where the truths have fewer than two labels, so that one answer may be right."""

@@ -60,6 +60,18 @@ class Outcome:
         """Return a number, ``None`` where it was not computed; ``split`` is empty for what is no split's."""
         return self.metrics.get("/".join(part for part in (model, split, metric) if part))
 
+    @property
+    def grouped(self) -> str:
+        """Which splits' intervals are over groups of examples, in a sentence; empty where none is."""
+        parts = []
+        for split in SHOWN_SPLITS:
+            found = next((r for model in self.models if (r := self.get(model, split, "nll")) is not None), None)
+            if found is not None and found.groups is not None:
+                parts.append(f"{split_title(split)} over {found.groups:,} groups ({found.n:,} examples)")
+        if not parts:
+            return ""
+        return f"Intervals are over groups of examples that belong together: {', '.join(parts)}."
+
     def value(self, model: str, split: str, metric: str) -> float | None:
         """Return a number without its interval, ``None`` where it is undefined or was not computed."""
         result = self.get(model, split, metric)

@@ -35,7 +35,8 @@ LIMITS = (
     "Answering “unknown” where others answer is itself a sign that something was to be forgotten. The aim is the "
     "retrained model’s behaviour, not the lowest forget accuracy.",
     "The membership numbers are those of two simple attacks. Stronger ones may tell more.",
-    "Intervals are over examples, for one training seed; another seed gives another result.",
+    "Intervals are over examples, or over groups of them where the data says what belongs together, for one training "
+    "seed; another seed gives another result.",
 )
 
 
@@ -62,6 +63,7 @@ class Chapter:
     removal: sections.Table | None
     gap: sections.Table | None
     prompted: bool
+    grouped: str
     membership: list[sections.Table]
     confusions: list[sections.Table]
     cost: list[tuple[str, str]]
@@ -113,6 +115,7 @@ def _chapter(run: Run, outcome: Outcome) -> Chapter:
         removal=sections.removal_table(outcome),
         gap=sections.gap_table(outcome),
         prompted=outcome.prompted,
+        grouped=outcome.grouped,
         membership=sections.membership_tables(outcome),
         confusions=_confusions(run, answers),
         cost=sections.cost_rows(run),

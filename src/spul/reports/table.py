@@ -46,6 +46,8 @@ class ResultsTable:
                 table.add_row(Text(title(model), style="bold" if model == "unlearned" else ""), *cells)
             yield table
             yield ""
+        if self._outcome.grouped:
+            yield self._outcome.grouped
         if "unlearned" in models and self._outcome.prompted:
             yield "The prompt suppresses; it does not erase: leave it out, and the base is back."
 

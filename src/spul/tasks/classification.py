@@ -93,6 +93,7 @@ class Classification(Task):
             num_tokens=len(query.answer_ids),
             candidate_logprobs=totals,
             input_tokens=len(query.prompt_ids),
+            group=query.group,
         )
 
     def _unknown(self, text: str) -> str:

@@ -133,6 +133,7 @@ class MultipleChoice(Task):
             num_tokens=len(query.answer_ids),
             candidate_logprobs=totals,
             input_tokens=len(query.prompt_ids),
+            group=query.group,
             readings=readings,
         )
 
