@@ -9,13 +9,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spul.api import evaluate, finetune, load_model, report, unlearn
+    from spul.api import evaluate, export, finetune, load_model, report, unlearn
     from spul.config import RunConfig
     from spul.demonstration import demo
     from spul.errors import (
         AdapterError,
         ConfigError,
         DataError,
+        ExportError,
         MissingDependencyError,
         ModelError,
         RunError,
@@ -31,6 +32,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Example",
+    "ExportError",
     "MetricResult",
     "MissingDependencyError",
     "ModelError",
@@ -42,6 +44,7 @@ __all__ = [
     "SpulError",
     "demo",
     "evaluate",
+    "export",
     "finetune",
     "load_model",
     "report",
@@ -53,6 +56,7 @@ _HOME = {
     "ConfigError": "spul.errors",
     "DataError": "spul.errors",
     "Example": "spul.types",
+    "ExportError": "spul.errors",
     "MetricResult": "spul.types",
     "MissingDependencyError": "spul.errors",
     "ModelError": "spul.errors",
@@ -64,6 +68,7 @@ _HOME = {
     "SpulError": "spul.errors",
     "demo": "spul.demonstration",
     "evaluate": "spul.api",
+    "export": "spul.api",
     "finetune": "spul.api",
     "load_model": "spul.api",
     "report": "spul.api",

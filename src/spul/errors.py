@@ -7,6 +7,7 @@
     ├── DataError             data that cannot be read, split, posed or used as asked
     ├── ModelError            a base model or tokenizer that cannot be loaded or is not supported
     ├── AdapterError          an adapter that does not fit the base model it is put on
+    ├── ExportError           an export that cannot be made, or that fails its own check
     ├── RunError              a run directory that is missing, incomplete, corrupt or in use
     │   └── DivergedError     training whose loss or logits are not finite any more
     └── MissingDependencyError  an optional package that the asked-for feature needs
@@ -24,6 +25,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DivergedError",
+    "ExportError",
     "MissingDependencyError",
     "ModelError",
     "RunError",
@@ -50,6 +52,10 @@ class ModelError(SpulError):
 
 class AdapterError(SpulError):
     """An adapter does not fit the base model that it is put on."""
+
+
+class ExportError(SpulError):
+    """An export cannot be made as asked, or fails its own check."""
 
 
 class RunError(SpulError):

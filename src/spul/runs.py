@@ -13,6 +13,7 @@
       eval/<model>/<split>/samples.jsonl
       metrics.json    one row a number
       report.html
+      exports/<format>/   what is shipped; not part of the run's own files
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from spul.versions import environment
 __all__ = ["SCHEMA_VERSION", "Manifest", "Metrics", "Run"]
 
 SCHEMA_VERSION = 1
-UNHASHED = ("checkpoints", ".lock", "manifest.json")
+UNHASHED = ("checkpoints", "exports", ".lock", "manifest.json")
 LARGE_FILE = 256 * 2**20
 """Files above this many bytes are checked by size when a run is opened, and by hash when it is verified."""
 
@@ -185,6 +186,11 @@ class Run:
     def model_dir(self) -> Path:
         """Where a checkpoint of trained weights is."""
         return self.path / "model"
+
+    @property
+    def exports_dir(self) -> Path:
+        """Where exports go, a directory each; they may be moved away or deleted without harm to the run."""
+        return self.path / "exports"
 
     @property
     def search_dir(self) -> Path:

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     tasks = "tasks"
     metrics = "metrics"
     prompts = "prompts"
+    exports = "exports"
 
 
 def list_registered(
@@ -29,7 +30,7 @@ def list_registered(
     json_output: Json = False,
     debug: Debug = False,
 ) -> None:
-    """List the methods, objectives, tasks, metrics or prompts that can be named in a configuration."""
+    """List the methods, objectives, tasks, metrics, prompts or exports that can be named."""
     found = entries(kind)
     if json_output:
         show_json(found)

@@ -11,6 +11,7 @@ from spul.cli._group import SpulGroup
 from spul.cli.data import data
 from spul.cli.demo import demo
 from spul.cli.evaluate import evaluate
+from spul.cli.export import export
 from spul.cli.finetune import finetune
 from spul.cli.list import list_registered
 from spul.cli.report import report
@@ -35,6 +36,7 @@ app.command("finetune")(finetune)
 app.command("evaluate")(evaluate)
 app.command("score")(score)
 app.command("report")(report)
+app.command("export")(export)
 app.add_typer(data, name="data")
 app.command("list")(list_registered)
 app.command("version")(show_version)
