@@ -50,7 +50,7 @@ def test_both_load_what_the_run_learned(to: str, level: Level, peft_type: str, t
 def _cache(model: PromptedModel) -> object:
     from spul.models.cache import expanded_cache
 
-    return expanded_cache(model.key_values(), 1)
+    return expanded_cache(model.surroundings().front, 1)
 
 
 def test_the_exported_prompt_belongs_to_the_same_base(tmp_path: Path) -> None:

@@ -52,6 +52,13 @@ def test_a_run_that_trained_weights_is_a_checkpoint_already(run: Run, tmp_path: 
         check_exportable(run, "baked", tmp_path / "out")
 
 
+def test_virtual_tokens_behind_the_text_are_refused(run: Run, tmp_path: Path) -> None:
+    prompt = run.config.prompt.model_copy(update={"placement": "suffix"})
+    run.config = run.config.model_copy(update={"prompt": prompt})
+    with pytest.raises(ExportError, match=r"stand elsewhere than in front .*prompt\.placement=suffix.*placement=front"):
+        spul.export(run, "peft", tmp_path / "out")
+
+
 def test_a_quantised_base_is_refused(tmp_path: Path) -> None:
     source = make_source(tmp_path)
     model = source.run.config.model.model_copy(update={"quantization": "nf4"})

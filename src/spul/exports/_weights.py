@@ -48,7 +48,8 @@ def least_likely(
     states, sums = hidden.double() / size, logsumexp.double()
     rows = [_fit(states[fitted], sums[fitted], ridge) for ridge in RIDGES]
     worst = [(states @ row - sums).max().item() for row in rows]
-    return rows[worst.index(min(worst))].float() / size
+    best: Tensor = rows[worst.index(min(worst))] / size
+    return best.float()
 
 
 def _fit(states: Float[Tensor, "N d"], sums: Float[Tensor, " N"], ridge: float) -> Float[Tensor, " d"]:

@@ -76,7 +76,7 @@ class BakedExport(Export):
             'model = AutoModelForCausalLM.from_pretrained("this directory")\n'
             'tokenizer = AutoTokenizer.from_pretrained("this directory")  # puts the prompt in front by itself\n'
             "```\n\n"
-            "It is an ordinary checkpoint: `transformers serve`, `vllm serve DIRECTORY`, SGLang's `--model-path DIRECTORY`."
+            "An ordinary checkpoint: `transformers serve`, `vllm serve DIRECTORY`, SGLang's `--model-path DIRECTORY`."
         )
 
     def notes(self, source: Source) -> list[str]:

@@ -30,7 +30,7 @@ class PrefixExport(Export):
             ExportError: the layers' keys and values are not all of one shape.
         """
         with torch.no_grad():
-            pairs = source.model.key_values()
+            pairs = source.model.surroundings().front
         assert pairs is not None
         shapes = {tuple(part.shape) for pair in pairs for part in pair}
         if len(shapes) != 1:

@@ -74,7 +74,7 @@ class Reference:
 
     origin: str
     rows: tuple[Ids, ...]
-    logits: tuple[Float[Tensor, "k V"], ...]
+    logits: tuple[Float[Tensor, "_ V"], ...]
     hidden: Float[Tensor, "N d"]
     logsumexp: Float[Tensor, " N"]
     greedy: tuple[Greedy, ...]
@@ -95,13 +95,13 @@ class Reference:
         return max(logits.abs().max().item() for logits in self.logits)
 
     @torch.inference_mode()
-    def logits_of(self, model: PromptedModel) -> list[Float[Tensor, "k V"]]:
+    def logits_of(self, model: PromptedModel) -> list[Float[Tensor, "_ V"]]:
         """Return what another model says at the positions that are compared."""
         found: list[Tensor] = []
         _run(model, self.rows, lambda own, _: found.append(own[-COMPARED:].float().cpu()))
         return found
 
-    def difference(self, found: Sequence[Float[Tensor, "k W"]]) -> float:
+    def difference(self, found: Sequence[Float[Tensor, "_ W"]]) -> float:
         """Return the largest absolute difference of logits over the vocabulary; infinite where not finite."""
         pairs = zip(found, self.logits, strict=True)
         largest = torch.stack([(own[:, : ref.shape[1]].float().cpu() - ref).abs().max() for own, ref in pairs]).max()
@@ -198,10 +198,10 @@ def ends_of(model: PromptedModel) -> frozenset[int]:
 
 def _run(model: PromptedModel, rows: Sequence[Ids], keep: Callable[[Tensor, Tensor], None]) -> None:
     """Call ``keep`` with the logits [T, V] and hidden states [T, d] of every row, in order."""
-    key_values = model.key_values()
+    around = model.surroundings()
     for start in range(0, len(rows), BATCH):
         chunk = rows[start : start + BATCH]
-        answers = model.answer_logits(_whole(chunk, model), key_values)
+        answers = model.answer_logits(_whole(chunk, model), around)
         lengths = [len(row) for row in chunk]
         for own, states in zip(answers.logits.split(lengths), answers.hidden.split(lengths), strict=True):
             keep(own, states)

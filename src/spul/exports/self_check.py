@@ -78,7 +78,7 @@ def logit_bound(reference: Reference, dtype: torch.dtype) -> float:
     return ROUNDING[dtype] * max(1.0, reference.scale)
 
 
-def check_logits(name: str, found: Sequence[Float[Tensor, "k W"]], reference: Reference, dtype: torch.dtype) -> Check:
+def check_logits(name: str, found: Sequence[Float[Tensor, "_ W"]], reference: Reference, dtype: torch.dtype) -> Check:
     """Compare logits over the base's vocabulary with the run's own."""
     n = sum(len(own) for own in found)
     value = min(reference.difference(found), torch.finfo(torch.float32).max)
@@ -101,7 +101,7 @@ def load_checkpoint(directory: Path, like: PromptedModel) -> PreTrainedModel:
 
 def last_logits(
     model: PreTrainedModel, rows: Sequence[Ids], soft: Ids = (), count: int = COMPARED
-) -> Iterator[Float[Tensor, "k V"]]:
+) -> Iterator[Float[Tensor, "_ V"]]:
     """Yield the logits [k, V] at the last ``count`` positions of every row behind the soft tokens, right-padded."""
     for start in range(0, len(rows), BATCH):
         chunk = [soft + row for row in rows[start : start + BATCH]]
@@ -113,7 +113,7 @@ def last_logits(
             yield own[len(soft) : len(row)][-count:]
 
 
-def peft_logits(base: PreTrainedModel, directory: Path, rows: Sequence[Ids]) -> list[Float[Tensor, "k V"]]:
+def peft_logits(base: PreTrainedModel, directory: Path, rows: Sequence[Ids]) -> list[Float[Tensor, "_ V"]]:
     """Return the logits at the last positions of every row, padded on the right, from PEFT's own model."""
     model = PeftModel.from_pretrained(base, str(directory)).eval()
     found: list[Tensor] = []

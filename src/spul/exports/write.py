@@ -58,6 +58,12 @@ def check_exportable(run: Run, name: str, destination: Path) -> None:
             f"expected a run that learned a soft prompt, but run {run.path} trained weights (trainable: "
             f"{run.config.trainable}): it is an ordinary checkpoint already. Load or serve {run.model_dir} as it is."
         )
+    if run.config.prompt.placement != "front":
+        raise ExportError(
+            f"the virtual tokens of run {run.path} stand elsewhere than in front of the text (prompt.placement="
+            f"{run.config.prompt.placement}), and everything that loads an export puts them in front. Unlearn with "
+            "prompt.placement=front to export; spul itself evaluates and loads this run as it is."
+        )
     if destination.exists():
         raise ExportError(f"{destination} is there already; move it away, or give another --output")
 
