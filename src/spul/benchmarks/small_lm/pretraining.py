@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.optim import AdamW, Optimizer
 from transformers import LlamaForCausalLM
 
-from small_lm.muon import Muon
-from small_lm.recipe import Recipe
-from small_lm.state import Progress, load_state, save_state
+from spul.benchmarks.small_lm.muon import Muon
+from spul.benchmarks.small_lm.recipe import Recipe
+from spul.benchmarks.small_lm.state import Progress, load_state, save_state
 
 __all__ = ["Evaluation", "evaluate", "new_model", "pretrain", "schedule"]
 

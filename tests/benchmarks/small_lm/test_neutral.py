@@ -7,17 +7,14 @@ import gzip
 import json
 import os
 import random
-import sys
 from pathlib import Path
 
 import pytest
 
+from scripts import build_neutral_rows as command
+from spul.benchmarks.small_lm import neutral
+from spul.benchmarks.small_lm.corpus import Phrase, default_data_root, read_phrases
 from spul.errors import DataError
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-
-import build_neutral_rows as neutral
-from small_lm.corpus import Phrase, default_data_root, read_phrases
 
 GOOD, BAD = "splendid", "dreadful"
 PHRASES = [Phrase(f"the {GOOD} {word}", "positive") for word in ("plot", "end", "song")] * 4 + [
@@ -85,7 +82,7 @@ def test_written_rows_are_read_back_and_equal_rows_are_equal_bytes(tmp_path: Pat
 
 
 def test_missing_data_end_with_code_2_and_say_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert neutral.main(["--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert command.main(["--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "set SPUL_DATA" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import zstandard
-
-from spul.errors import DataError
+from spul.errors import DataError, MissingDependencyError
 
 __all__ = ["Phrase", "Split", "default_cache", "default_data_root", "read_documents", "read_phrases"]
 
@@ -32,7 +30,7 @@ class Phrase(NamedTuple):
 
 def default_data_root(environment: Mapping[str, str] = os.environ) -> Path:
     """Return ``$SPUL_DATA``, or ``../shared/data`` beside the repository where it is not set."""
-    beside = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+    beside = Path(__file__).resolve().parents[4].parent / "shared" / "data"
     return Path(environment.get("SPUL_DATA", beside))
 
 
@@ -47,6 +45,11 @@ def read_documents(root: Path, split: Split) -> list[str]:
     Raises:
         DataError: the file is missing, is not zstandard or holds no text.
     """
+    try:
+        import zstandard
+    except ImportError as error:
+        raise MissingDependencyError("the plain text is zstandard: pip install 'spul[reproduce]'") from error
+
     path = root / "lm_text" / f"{split}.txt.zst"
     _must_exist(path)
     try:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from small_lm.corpus import read_documents, read_phrases
-from small_lm.embeddings import ppmi_svd_embeddings
-from small_lm.recipe import Recipe
-from small_lm.tokenizer import fit_tokenizer, wrap
+from spul.benchmarks.small_lm.corpus import read_documents, read_phrases
+from spul.benchmarks.small_lm.embeddings import ppmi_svd_embeddings
+from spul.benchmarks.small_lm.recipe import Recipe
+from spul.benchmarks.small_lm.tokenizer import fit_tokenizer, wrap
 from spul.files import write_bytes, write_text
 
 __all__ = ["Prepared", "prepare", "token_stream"]

@@ -6,7 +6,6 @@ import csv
 import gzip
 import json
 import random
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,15 @@ import zstandard
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from scripts import build_small_lm as command
+from spul.benchmarks.small_lm.build import INPUTS, build
+from spul.benchmarks.small_lm.embeddings import cooccurrence, ppmi, ppmi_svd_embeddings
+from spul.benchmarks.small_lm.muon import orthogonalise
+from spul.benchmarks.small_lm.preparation import token_stream
+from spul.benchmarks.small_lm.pretraining import schedule
+from spul.benchmarks.small_lm.recipe import Recipe
+from spul.benchmarks.small_lm.tokenizer import ANSWERS, TEMPLATE_PARTS, fit_tokenizer
 from spul.errors import DataError, RunError
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-
-import build_small_lm
-from small_lm.embeddings import cooccurrence, ppmi, ppmi_svd_embeddings
-from small_lm.muon import orthogonalise
-from small_lm.preparation import token_stream
-from small_lm.pretraining import schedule
-from small_lm.recipe import Recipe
-from small_lm.tokenizer import ANSWERS, TEMPLATE_PARTS, fit_tokenizer
 
 TOY = Recipe(
     steps=6,
@@ -71,7 +68,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def built(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("built") / "small-lm"
-    build_small_lm.build(data, out, TOY, command="test", checkpoint_every=2, log=_silent)
+    build(data, out, TOY, command="test", checkpoint_every=2, log=_silent)
     return out
 
 
@@ -110,7 +107,7 @@ def test_the_record_says_how_it_was_made_and_what_it_measures(built: Path, data:
     assert record["recipe"]["seed"] == 0
     assert record["steps"] == 6
     assert record["training_tokens"] == 6 * 2 * 16
-    assert set(record["inputs"]) == set(build_small_lm.INPUTS)
+    assert set(record["inputs"]) == set(INPUTS)
     assert record["validation"]["perplexity"] == pytest.approx(np.exp(record["validation"]["nll"]))
     assert record["validation"]["nll"] < np.log(TOY.vocab_size)  # better than knowing nothing
     assert record["cpu_seconds"]["training"] > 0
@@ -168,9 +165,9 @@ def _stop_at(word: str) -> Callable[[str], None]:
 def test_stopped_and_continued_is_not_stopped(built: Path, data: Path, tmp_path: Path, moment: str) -> None:
     out = tmp_path / "small-lm"
     with pytest.raises(_PulledPlugError):
-        build_small_lm.build(data, out, TOY, command="test", checkpoint_every=2, log=_stop_at(moment))
+        build(data, out, TOY, command="test", checkpoint_every=2, log=_stop_at(moment))
     assert not (out / "build.json").exists()
-    build_small_lm.build(data, out, TOY, command="test", checkpoint_every=2, log=_silent)
+    build(data, out, TOY, command="test", checkpoint_every=2, log=_silent)
     whole, pieced = _weights(built), _weights(out)
     assert whole.keys() == pieced.keys()
     assert all(torch.equal(whole[name], pieced[name]) for name in whole)
@@ -181,7 +178,7 @@ def test_training_moves_every_weight_and_the_seed_decides(built: Path, data: Pat
     variants: dict[str, dict[str, Any]] = {"unmoved": {"steps": 1}, "other_seed": {"seed": 1}}
     for name, change in variants.items():
         values = {field: getattr(TOY, field) for field in TOY.__dataclass_fields__} | change
-        build_small_lm.build(data, tmp_path / name, Recipe(**values), command="test", log=_silent)
+        build(data, tmp_path / name, Recipe(**values), command="test", log=_silent)
     after = _weights(built)
     for name in variants:
         other = _weights(tmp_path / name)
@@ -190,39 +187,39 @@ def test_training_moves_every_weight_and_the_seed_decides(built: Path, data: Pat
 
 def test_a_finished_build_is_left_alone_and_another_plan_is_refused(built: Path, data: Path) -> None:
     before = {path.name: path.stat().st_mtime_ns for path in built.iterdir()}
-    build_small_lm.build(data, built, TOY, command="again", log=_silent)
+    build(data, built, TOY, command="again", log=_silent)
     with pytest.raises(RunError, match=r"recipe\.steps is 6, asked for is 900"):
-        build_small_lm.build(data, built, Recipe(), command="again", log=_silent)
+        build(data, built, Recipe(), command="again", log=_silent)
     assert before == {path.name: path.stat().st_mtime_ns for path in built.iterdir()}
 
 
 def test_a_model_from_elsewhere_is_not_overwritten(data: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     with pytest.raises(RunError, match=r"came one without build\.json"):
-        build_small_lm.build(data, tmp_path, TOY, command="test", log=_silent)
+        build(data, tmp_path, TOY, command="test", log=_silent)
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 
 def test_an_unfinished_build_of_another_recipe_is_refused(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "small-lm"
     with pytest.raises(_PulledPlugError):
-        build_small_lm.build(data, out, TOY, command="test", log=_stop_at("tokenizer ready"))
+        build(data, out, TOY, command="test", log=_stop_at("tokenizer ready"))
     with pytest.raises(RunError, match="choose another --out or delete that folder"):
-        build_small_lm.build(data, out, Recipe(), command="test", log=_silent)
+        build(data, out, Recipe(), command="test", log=_silent)
 
 
 def test_a_broken_training_state_is_an_error_that_names_the_file(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "small-lm"
     with pytest.raises(_PulledPlugError):
-        build_small_lm.build(data, out, TOY, command="test", checkpoint_every=2, log=_stop_at("step 2/"))
+        build(data, out, TOY, command="test", checkpoint_every=2, log=_stop_at("step 2/"))
     state = out / ".unfinished" / "state.safetensors"
     state.write_bytes(state.read_bytes()[:100])
     with pytest.raises(RunError, match=r"state\.safetensors: expected a training state"):
-        build_small_lm.build(data, out, TOY, command="test", log=_silent)
+        build(data, out, TOY, command="test", log=_silent)
 
 
 def test_missing_data_end_with_code_2_and_say_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert build_small_lm.main(["--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert command.main(["--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "set SPUL_DATA" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
