@@ -27,7 +27,19 @@ COMMANDS = leaves(typer.main.get_command(app))
 
 def test_verbs_are_those_that_are_promised() -> None:
     assert {path[0] for path in COMMANDS} == {
-        *("demo", "unlearn", "finetune", "evaluate", "export", "score", "report", "data", "list", "version")
+        *(
+            "demo",
+            "unlearn",
+            "finetune",
+            "evaluate",
+            "export",
+            "score",
+            "report",
+            "reproduce",
+            "data",
+            "list",
+            "version",
+        )
     }
 
 

@@ -15,6 +15,7 @@ from spul.cli.export import export
 from spul.cli.finetune import finetune
 from spul.cli.list import list_registered
 from spul.cli.report import report
+from spul.cli.reproduce import reproduce
 from spul.cli.score import score
 from spul.cli.unlearn import unlearn
 from spul.cli.version import show_version
@@ -37,6 +38,7 @@ app.command("evaluate")(evaluate)
 app.command("score")(score)
 app.command("report")(report)
 app.command("export")(export)
+app.command("reproduce")(reproduce)
 app.add_typer(data, name="data")
 app.command("list")(list_registered)
 app.command("version")(show_version)

@@ -1,0 +1,79 @@
+"""The figures as PNG, in the style of the reports."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from spul.benchmarks.hidden import Embedded
+from spul.benchmarks.summary import Results
+from spul.reports._style import OKABE_ITO, bare_axes, canvas
+
+__all__ = ["lengths_picture", "states_picture"]
+
+COLOURS = (OKABE_ITO["vermillion"], OKABE_ITO["blue"], OKABE_ITO["green"], OKABE_ITO["orange"])
+LINES = (
+    ("test_retain", "test retain", OKABE_ITO["blue"], "o"),
+    ("test_forget", "test forget", OKABE_ITO["vermillion"], "s"),
+    ("train_retain", "train retain", OKABE_ITO["sky"], "D"),
+    ("train_forget", "train forget", OKABE_ITO["orange"], "^"),
+)
+
+
+def states_picture(found: Embedded, title: str) -> bytes:
+    """Return figure 1: points before and after; colour is the true answer, circles are to forget, crosses to keep."""
+    answers = sorted(set(found.answers))
+    with canvas(8.4, 4.4) as figure:
+        panels = figure.subplots(1, 2)
+        told = ((found.before, "without the prompt", found.told_before), (found.after, "with it", found.told_after))
+        for axes, (points, name, share) in zip(panels, told, strict=True):
+            for answer, colour in zip(answers, COLOURS * (1 + len(answers) // len(COLOURS)), strict=False):
+                mine = np.array([own == answer for own in found.answers])
+                for chosen, kind, mark in ((found.is_forget, "forget", "o"), (~found.is_forget, "retain", "x")):
+                    here = points[mine & chosen]
+                    axes.scatter(*here.T, s=14, marker=mark, color=colour, linewidths=0.9, label=f"{kind}, {answer}")
+            axes.set_title(f"{name}: {100 * share:.0f} % told apart by neighbours", fontsize=9.5, loc="left")
+            axes.set_xticks([])
+            axes.set_yticks([])
+        figure.suptitle(title, fontsize=10.5)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+        return _png(figure)
+
+
+def lengths_picture(results: Results) -> bytes:
+    """Return figure 2: accuracy on the four splits by the number of virtual tokens, bars the interval over seeds."""
+    rows = [row for row in results.rows if row.model == "unlearned"]
+    with canvas(5.8, 3.8) as figure:
+        axes = figure.subplots()
+        bare_axes(axes)
+        for split, name, colour, mark in LINES:
+            _line(axes, results, [row.key for row in rows], split, name, colour, mark)
+        axes.set_xticks(range(len(rows)), [row.title for row in rows])
+        axes.set_ylim(0, 102)
+        axes.set_ylabel("right answers, %")
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+        return _png(figure)
+
+
+def _line(axes: Axes, results: Results, keys: list[str], split: str, name: str, colour: str, mark: str) -> None:
+    points = []
+    for x, key in enumerate(keys):
+        found = results.get(key, split, "accuracy")
+        if found is None or found.result.value is None:
+            continue
+        value = found.result.value
+        low = value if found.result.low is None else found.result.low
+        high = value if found.result.high is None else found.result.high
+        points.append((x, 100 * value, 100 * (value - low), 100 * (high - value)))
+    if points:
+        x, y, below, above = np.array(points).T
+        axes.errorbar(x, y, yerr=[below, above], color=colour, marker=mark, markersize=5, capsize=3, label=name)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,334 @@
+"""Results as Markdown and CSV; pure functions of what was collected."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+from spul.benchmarks.hidden import Embedded
+from spul.benchmarks.paper import PaperCell, paper_results, paper_row
+from spul.benchmarks.plan import Row
+from spul.benchmarks.profiles import Sizes
+from spul.benchmarks.summary import Results, SeedMean
+from spul.benchmarks.words import against_the_paper, over_forgetting, what_is_hidden
+from spul.training.search import SEARCH_FACT
+
+__all__ = ["Provenance", "as_csv", "efficiency_page", "states_page", "table_page"]
+
+SPLITS = ("train_retain", "train_forget", "test_retain", "test_forget")
+"""In the paper's order."""
+NOTHING = "–"
+REASONS = """The base here has {parameters} parameters and was made from scratch in minutes; the paper's have 1.3 to 13
+billion. Such a base remembers its forget rows word for word but cannot tell *who* a phrase is about, so what a prompt
+learns to hide is in good part "long, well-known phrase", and rows to keep pay for it. Prompts of billion-parameter
+models need rates of 1e-4; here they need far larger ones. The baselines' rates were searched with the same small budget
+for each (below), which the paper's were too, over rates that it does not name."""
+
+
+STANDS_OUT = 0.02
+"""A difference of two points in the neighbours' balanced accuracy is spoken of."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made a page.
+
+    Attributes:
+        command: as typed.
+        environment: versions by package.
+        wall_seconds, cpu_seconds: of all runs of the table, evaluation included; ``None`` where they were made by
+            another command.
+    """
+
+    command: str
+    environment: Mapping[str, str | None]
+    wall_seconds: float | None
+    cpu_seconds: float | None
+
+
+def table_page(results: Results, provenance: Provenance, pictures: Sequence[str] = ()) -> str:
+    """Return the page of a table: numbers beside the paper's, what they hide, what they say, how they were made."""
+    plan = results.plan
+    parts = [f"# {_title(results)}", *_head(results)]
+    parts += [f"![{name}]({name})" for name in pictures]
+    parts += ["## Accuracy / weighted F1, %", _accuracy(results)]
+    if plan.data.skewed:
+        parts += [
+            "## Balanced accuracy, %",
+            "One label is far more common here, so the accuracy of a constant is high; its balanced accuracy is 50.",
+            _by_split(results, "balanced_accuracy"),
+        ]
+    parts += ["## What accuracy hides", _hidden(results), *_bullets(what_is_hidden(results))]
+    parts += ["## Over-forgetting", *_bullets(over_forgetting(results))]
+    differences = list(against_the_paper(results))
+    if differences:
+        words = REASONS.format(parameters=_parameters(results)) if plan.base.profile.name == "small" else ""
+        parts += ["## Where this contradicts the paper, and why", *_bullets(differences), words]
+    parts += ["## How it was made", *_made(results, provenance)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def efficiency_page(results: Results, provenance: Provenance) -> str:
+    """Return the page of costs: trained parameters, what is kept, steps, time, beside the paper's."""
+    lines = []
+    for row in results.rows:
+        runs = results.runs_of(row.arm)
+        if row.model == "constant" or row.key.startswith("constant:") or row.key == "pretrained" or not runs:
+            continue
+        costs = [run.cost for run in runs]
+        cells = [
+            _mean_of(costs, "trained_parameters", "{:,.0f}"),
+            _mean_of(costs, "artefact_bytes", "{:,.0f}", 1e-3),
+            _mean_of(costs, "steps", "{:,.0f}"),
+            _mean_of(costs, "seconds_per_epoch", "{:.1f}"),
+            _mean_of(costs, "seconds", "{:.1f}"),
+            _mean_of(costs, "search_seconds", "{:.1f}"),
+            _mean_of(costs, "training_flops", "{:.2e}"),
+        ]
+        theirs = paper_results()["efficiency"]["seconds_per_epoch"].get(row.key)
+        lines.append([row.title, *cells, NOTHING if theirs is None else f"{theirs:,}"])
+    head = [
+        "model", "trained parameters", "kept, kB", "steps", "s / epoch", "s", "s of rate search", "FLOPs",
+        "paper: s / epoch",
+    ]  # fmt: skip
+    theirs = paper_results()["efficiency"]
+    counts = ", ".join(f"{name} {count:,}" for name, count in theirs["prompt_parameters"].items())
+    full = ", ".join(f"{name} {count / 1e9:.2f} B" for name, count in theirs["full_parameters"].items())
+    parts = [
+        f"# {_title(results)}",
+        *_head(results),
+        _table(head, lines),
+        f"The paper trains {counts} numbers for a prompt of 30 (the MLP that makes it) and {full} in full fine-tuning, "
+        f"on {theirs['device']}. Seconds are wall time of training on one CPU thread, on a machine that may have had "
+        "other work; an epoch is one pass over forget and retain together (for GA and RL over forget alone).",
+        *_bullets(_cheapness(results)),
+        "## How it was made",
+        *_made(results, provenance),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def states_page(results: Results, found: Embedded, picture: str, provenance: Provenance) -> str:
+    """Return the page of figure 1."""
+    plan = results.plan
+    forget, retain = int(found.is_forget.sum()), int((~found.is_forget).sum())
+    change = (
+        "the prompt makes rows to forget stand out more than before: their states are a group of their own, which is a "
+        "sign of membership"
+        if found.told_after > found.told_before + STANDS_OUT
+        else "rows to forget stand out no more than before"
+    )
+    parts = [
+        f"# {_title(results)}",
+        f"Seed {plan.seeds[0]}: last hidden states at the position that predicts the answer, of {forget} training rows "
+        f"to forget and {retain} to keep, without the prompt and with it; t-SNE to two dimensions, each panel by "
+        "itself. Distances between groups in such a picture mean little.",
+        f"![t-SNE of hidden states before and after]({picture})",
+        f"In the states themselves ten nearest neighbours tell forget from retain with a balanced accuracy of "
+        f"{100 * found.told_before:.1f} % without the prompt and {100 * found.told_after:.1f} % with it (50 % is "
+        f"chance): {change}. The paper argues about membership inference from such a picture alone; the membership AUC "
+        "of table 2 is the measurement.",
+        _sizes(plan.base.profile.sizes_of(plan.data)),
+        "## How it was made",
+        *_made(results, provenance),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def as_csv(results: Results) -> str:
+    """Return every number as a row: table, data, base, row, split, metric, value, interval, n, seeds, unit, paper's."""
+    text = StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["table", "data", "base", "row", "split", "metric", "value", "low", "high", "n", "seeds", "unit", "paper"]
+    )
+    plan = results.plan
+    for row in results.rows:
+        theirs = _paper(results, row) or {}
+        for (key, place, metric), found in results.numbers.items():
+            if key != row.key:
+                continue
+            cell = theirs.get(place)
+            paper = getattr(cell, metric, None) if cell is not None else None
+            share = None if paper is None else round(paper / 100, 6)
+            result = found.result
+            values = [_rounded(value) for value in (result.value, result.low, result.high)]
+            where = (plan.table, plan.data.name, plan.base.name, key, place, metric)
+            told = (*values, result.n, found.seeds, result.unit, "" if share is None else share)
+            writer.writerow([*where, *told])
+    return text.getvalue()
+
+
+def _title(results: Results) -> str:
+    name = results.plan.table.replace("table", "Table ").replace("figure", "Figure ").capitalize()
+    return f"{name} on {results.plan.data.title}, base `{results.plan.base.name}`"
+
+
+def _head(results: Results) -> list[str]:
+    plan = results.plan
+    seeds = ", ".join(map(str, plan.seeds))
+    several = "95 % interval by Student's t over the seeds" if len(plan.seeds) > 1 else "95 % bootstrap interval"
+    parts = [
+        f"Seeds {seeds}; each draws its own rows and trains its own base. Cells are means, in brackets the {several}; "
+        "under them, in italics, the paper's number where it has one "
+        f"({paper_results()['source']}; {paper_results()['unit']}).",
+        plan.data.differs,
+        _sizes(plan.base.profile.sizes_of(plan.data)),
+    ]
+    if results.missing:
+        parts.append("Missing: " + "; ".join(f"{name} ({why})" for name, why in results.missing.items()))
+    return parts
+
+
+def _sizes(sizes: Sizes) -> str:
+    rows = ", ".join(f"{count:,} of {split}" for split, count in sizes.max_rows.items())
+    told = [f"Rows, drawn by the seed: {rows}; the other splits whole." if rows else "All rows of every split."]
+    if sizes.generic_rows:
+        told.append(
+            f"{sizes.generic_rows:,} rows whose truth is the generic answer stand in train retain of every model, so "
+            "that the base knows that answer at all."
+        )
+    if sizes.max_length:
+        told.append(f"Rows are cut to {sizes.max_length} tokens.")
+    if sizes.scored:
+        told.append(f"At most {sizes.scored:,} rows of a split are scored.")
+    return " ".join(told)
+
+
+def _accuracy(results: Results) -> str:
+    lines = []
+    for row in results.rows:
+        theirs = _paper(results, row)
+        cells = [_pair(results, row, split, None if theirs is None else theirs[split]) for split in SPLITS]
+        lines.append([row.title, *cells])
+    return _table(["model", *(split.replace("_", " ") for split in SPLITS)], lines)
+
+
+def _pair(results: Results, row: Row, split: str, theirs: PaperCell | None) -> str:
+    accuracy, f1 = (results.get(row.key, split, metric) for metric in ("accuracy", "weighted_f1"))
+    ours = f"{_number(accuracy)} / {_bare(f1)}"
+    return ours if theirs is None else f"{ours}<br>*{theirs.accuracy:.2f} / {theirs.weighted_f1:.2f}*"
+
+
+def _by_split(results: Results, metric: str) -> str:
+    lines = [[row.title, *(_number(results.get(row.key, split, metric)) for split in SPLITS)] for row in results.rows]
+    return _table(["model", *(split.replace("_", " ") for split in SPLITS)], lines)
+
+
+HIDDEN = (
+    ("labels only, train forget", "train_forget", "restricted_accuracy"),
+    ("labels only, test forget", "test_forget", "restricted_accuracy"),
+    ("generic, train forget", "train_forget", "generic_rate"),
+    ("generic, test forget", "test_forget", "generic_rate"),
+    ("generic, test retain", "test_retain", "generic_rate"),
+    ("generic, test retain as long as forget", "test_retain", "generic_rate_length_matched"),
+    ("membership AUC, loss", "", "membership_auc"),
+    ("membership AUC, P(generic)", "", "membership_auc_generic"),
+)
+
+
+def _hidden(results: Results) -> str:
+    shown = [row for row in results.rows if not row.key.startswith("constant:")]
+    lines = [
+        [row.title, *(_number(results.get(row.key, place, metric)) for _, place, metric in HIDDEN)] for row in shown
+    ]
+    told = (
+        "Labels only: right answers, %, when nothing but the task's labels may be answered. Generic: generic answers, "
+        "%. Membership AUC: how well train forget is told from test forget; 0.5 is not at all, and the retrained "
+        "model's is the aim.\n\n"
+    )
+    return told + _table(["model", *(heading for heading, _, _ in HIDDEN)], lines)
+
+
+def _cheapness(results: Results) -> Iterator[str]:
+    """Say what a prompt saves and what it does not."""
+    prompt, weights = results.runs_of("spul"), results.runs_of("ga_gd")
+    if prompt and weights:
+        small, large = (runs[0].cost.get("trained_parameters") for runs in (prompt, weights))
+        slow, fast = (_average([run.cost for run in runs], "seconds") for runs in (prompt, weights))
+        if isinstance(small, int) and isinstance(large, int) and slow and fast:
+            yield (
+                f"A prompt trains {large / small:,.0f} times fewer numbers than GA + GD, and takes {slow / fast:.1f} "
+                "times its seconds: cheap in what is stored, not in time. In the paper ten epochs of SPUL take ten "
+                "times one of GA + GD."
+            )
+
+
+def _made(results: Results, provenance: Provenance) -> list[str]:
+    parts = []
+    rates = list(_rates(results))
+    if rates:
+        parts += ["Learning rates of the baselines, searched on validation parts of train, the chosen one a seed:"]
+        parts += _bullets(rates)
+    if provenance.wall_seconds is not None and provenance.cpu_seconds is not None:
+        parts.append(
+            f"All runs of this page: {provenance.cpu_seconds:,.0f} CPU-seconds, {provenance.wall_seconds:,.0f} s by "
+            "the clock, evaluation included."
+        )
+    environment = ", ".join(f"{name} {value}" for name, value in provenance.environment.items() if value)
+    return [*parts, f"```bash\n{provenance.command}\n```", f"Environment: {environment}."]
+
+
+def _rates(results: Results) -> Iterator[str]:
+    for row in results.rows:
+        found = [run.manifest.facts.get(SEARCH_FACT) for run in results.runs_of(row.arm)] if row.arm != "base" else []
+        chosen = [fact["chosen"] for fact in found if fact]
+        if chosen:
+            tried = ", ".join(f"{entry['learning_rate']:g}" for entry in found[0]["tries"]) if found[0] else ""
+            yield f"{row.title}: {', '.join(f'{rate:g}' for rate in chosen)} (of {tried})"
+
+
+def _paper(results: Results, row: Row) -> dict[str, PaperCell] | None:
+    table = "table2" if results.plan.table == "efficiency" else results.plan.table
+    return paper_row(table, *row.paper) if row.paper else None
+
+
+def _parameters(results: Results) -> str:
+    runs = results.runs_of("base")
+    count = runs[0].cost.get("trained_parameters") if runs else None
+    return f"{count / 1e6:.1f} million" if isinstance(count, int) else "a few million"
+
+
+def _bullets(sentences: Iterable[str]) -> list[str]:
+    text = "\n".join(f"- {sentence}" for sentence in sentences)
+    return [text] if text else []
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rows = [list(head), ["---", *["---:"] * (len(head) - 1)], *[list(line) for line in lines]]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _number(found: SeedMean | None) -> str:
+    """Return ``12.3 (10.1–14.5)``."""
+    if found is None or found.result.value is None:
+        return NOTHING
+    result = found.result
+    if result.low is None or result.high is None:
+        return _bare(found)
+    return f"{_bare(found)} ({_written(result.low, result.unit)}–{_written(result.high, result.unit)})"
+
+
+def _bare(found: SeedMean | None) -> str:
+    return NOTHING if found is None or found.result.value is None else _written(found.result.value, found.result.unit)
+
+
+def _written(value: float, unit: str) -> str:
+    return f"{value:.3f}" if unit == "auc" else f"{100 * value:.1f}"
+
+
+def _rounded(value: float | None) -> float | str:
+    return "" if value is None else round(value, 6)
+
+
+def _average(costs: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    values = [cost[key] for cost in costs if isinstance(cost.get(key), int | float)]
+    return sum(values) / len(values) if values else None
+
+
+def _mean_of(costs: Sequence[Mapping[str, Any]], key: str, form: str, scale: float = 1.0) -> str:
+    value = _average(costs, key)
+    return NOTHING if value is None else form.format(value * scale)

@@ -1,0 +1,190 @@
+"""Making a table: find or build what it stands on, run what is not there yet, write the pages."""
+
+from __future__ import annotations
+
+import json
+import logging
+import resource
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from spul.benchmarks.bases import base_called, generic_rows
+from spul.benchmarks.datasets import Dataset, dataset
+from spul.benchmarks.hidden import embed
+from spul.benchmarks.pictures import lengths_picture, states_picture
+from spul.benchmarks.plan import TABLES, Plan, make_plan
+from spul.benchmarks.profiles import PAPER, Profile
+from spul.benchmarks.render import Provenance, as_csv, efficiency_page, states_page, table_page
+from spul.benchmarks.small_lm.corpus import default_cache, default_data_root
+from spul.benchmarks.summary import Results, collect
+from spul.errors import ConfigError, RunError, unknown_name
+from spul.files import write_bytes, write_json, write_text
+from spul.studies.progress import job_lines
+from spul.studies.runner import run_jobs
+from spul.versions import environment
+
+__all__ = ["SMALL_DATA", "Request", "plans_of", "reproduce"]
+
+logger = logging.getLogger(__name__)
+
+SMALL_DATA = ("sst2_entity", "sst2_spul", "yelp_entity", "mcq_mmlu")
+TIMES = "times.json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be reproduced.
+
+    Attributes:
+        table: ``table2`` to ``table5``, ``figure1``, ``figure2`` or ``efficiency``.
+        data: data sets; if empty, the four of ``SMALL_DATA`` for table 2 and efficiency, else the first of them.
+        bases: names of bases; if empty the small one (for table 5 both small ones).
+        methods: of tables 2 and 5; all of the paper's and ours if missing.
+        seeds: at least one; intervals over seeds need two, and three are the least that say much.
+        full: the paper's own settings and all rows on a small base too.
+        out: where pages go.
+        runs: where run directories lie.
+        data_root, cache: where data sets and small bases are; ``SPUL_DATA`` and ``SPUL_CACHE`` if missing.
+        processes: worker processes, of one thread each.
+        profile: settings in place of those that suit a base.
+    """
+
+    table: str
+    data: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
+    methods: tuple[str, ...] | None = None
+    seeds: tuple[int, ...] = (1, 2, 3)
+    full: bool = False
+    out: Path = Path("reproduction")
+    runs: Path = Path("runs/reproduce")
+    data_root: Path | None = None
+    cache: Path | None = None
+    processes: int = 1
+    profile: Profile | None = None
+
+
+def plans_of(request: Request, *, make: bool = False) -> list[Plan]:
+    """Return a plan for every base and data set.
+
+    Args:
+        request: what is wanted.
+        make: build a small base and generic rows that are not there; else plans name where they would be.
+
+    Raises:
+        ConfigError: an unknown table, data set or method, or data that the table does not fit.
+        DataError: a data set is not there.
+    """
+    if request.table not in TABLES:
+        raise ConfigError(unknown_name("table", request.table, TABLES))
+    if not request.seeds or len(set(request.seeds)) < len(request.seeds):
+        raise ConfigError(f"expected different seeds, at least one, got {list(request.seeds)}")
+    bases = request.bases or (("small", "smaller") if request.table == "table5" else ("small",))
+    names = request.data or (SMALL_DATA if request.table in ("table2", "efficiency") else SMALL_DATA[:1])
+    return [_plan(request, base, dataset(name), make=make) for base in bases for name in names]
+
+
+def reproduce(request: Request, *, command: str) -> list[Path]:
+    """Run what is missing and write a page (Markdown), its numbers (CSV) and pictures (PNG) for every plan.
+
+    A run that is there is not run again; one that was cut off goes on.
+
+    Args:
+        request: what is wanted.
+        command: as typed; it stands on the pages.
+
+    Returns:
+        The files that were written, pages first.
+
+    Raises:
+        SpulError: as :func:`plans_of`; RunError, after all pages are written, if a job failed.
+    """
+    # What is wrong with any part of the request is found before anything is built or run.
+    plans_of(request)
+    written: list[Path] = []
+    failed: dict[str, str] = {}
+    for plan in plans_of(request, make=True):
+        errors = _run(plan, request.processes)
+        provenance = Provenance(command, environment(), **_times(plan))
+        written += _write(plan, collect(plan, errors), request.out, provenance)
+        failed |= errors
+    if failed:
+        told = "\n".join(f"{name}: {why}" for name, why in failed.items())
+        raise RunError(f"{len(failed)} job(s) failed; the pages in {request.out} say what is missing.\n{told}")
+    return sorted(written, key=lambda path: path.suffix != ".md")
+
+
+def _plan(request: Request, base_name: str, data: Dataset, *, make: bool) -> Plan:
+    data_root = request.data_root or default_data_root()
+    cache = request.cache or default_cache()
+    profile = request.profile or (PAPER if request.full else None)
+    base = base_called(base_name, data_root=data_root, cache=cache, profile=profile, make=make, log=logger.info)
+    sizes = base.profile.sizes_of(data)
+    generic = None
+    if sizes.generic_rows:
+        data.folder(data_root)
+        generic = generic_rows(data, sizes, data_root=data_root, cache=cache, make=make, log=logger.info)
+    return make_plan(
+        request.table,
+        data,
+        base,
+        request.seeds,
+        data_root=data_root,
+        root=request.runs.absolute(),
+        generic=generic,
+        methods=request.methods,
+    )
+
+
+def _run(plan: Plan, processes: int) -> dict[str, str]:
+    """Run the plan's jobs, add what they took to the record of times, and return the errors by job."""
+    started, before = time.monotonic(), _seconds_of_children()
+    with job_lines(plan.jobs) as lines:
+        outcomes = run_jobs(plan.jobs, plan.root, processes=processes, on_event=lines)
+    if any(not outcome.skipped for outcome in outcomes.values()):
+        times = _read_times(plan.root)
+        spent = times.get(plan.name, {"wall_seconds": 0.0, "cpu_seconds": 0.0})
+        times[plan.name] = {
+            "wall_seconds": spent["wall_seconds"] + time.monotonic() - started,
+            "cpu_seconds": spent["cpu_seconds"] + _seconds_of_children() - before,
+        }
+        write_json(plan.root / TIMES, times)
+    return {name: str(outcome.error) for name, outcome in outcomes.items() if outcome.status != "complete"}
+
+
+def _seconds_of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _read_times(root: Path) -> dict[str, dict[str, float]]:
+    file = root / TIMES
+    if not file.exists():
+        return {}
+    found: dict[str, dict[str, float]] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _times(plan: Plan) -> dict[str, float | None]:
+    """Return what the plan's runs took in all attempts; nothing where another table's command made them."""
+    found = _read_times(plan.root).get(plan.name, {})
+    return {name: found.get(name) for name in ("wall_seconds", "cpu_seconds")}
+
+
+def _write(plan: Plan, results: Results, out: Path, provenance: Provenance) -> list[Path]:
+    page, table, picture = (out / f"{plan.name}{suffix}" for suffix in (".md", ".csv", ".png"))
+    if plan.table == "figure1":
+        found = embed(results.runs_of("spul")[0], seed=plan.seeds[0])
+        write_bytes(picture, states_picture(found, f"Last hidden states at the answer position, {plan.data.title}"))
+        write_text(page, states_page(results, found, picture.name, provenance))
+        return [page, picture]
+    pictures = []
+    if plan.table == "figure2":
+        write_bytes(picture, lengths_picture(results))
+        pictures.append(picture)
+    if plan.table == "efficiency":
+        write_text(page, efficiency_page(results, provenance))
+    else:
+        write_text(page, table_page(results, provenance, [path.name for path in pictures]))
+    write_text(table, as_csv(results))
+    return [page, table, *pictures]
