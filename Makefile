@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 MPLBACKEND=Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format docs clean
+.PHONY: help setup demo test test-slow bench check format docs clean
 
 help: ## Say what can be made.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -38,6 +38,9 @@ test: setup ## Run the default test suite.
 test-slow: setup ## Run the tests that take minutes: five seeds of the demo, runs on real data, packaging.
 	$(TEST_ENV) $(BIN)/python -m pytest -m 'slow and not gpu and not network'
 
+bench: setup ## Measure speed and memory against the naive formulation; writes docs/results/performance.*.
+	$(TEST_ENV) $(BIN)/python -m benchmarks
+
 check: setup ## Lint, formatting, types, layers, docs.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -54,4 +57,4 @@ docs: setup ## Write docs/cli.md, docs/configuration.md and docs/components.md a
 
 clean: ## Remove what was made here, but no runs.
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
