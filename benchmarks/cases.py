@@ -96,8 +96,8 @@ CASES = (
 )
 
 
-def build_base(case: Case) -> PreTrainedModel:
-    """Return a random model of the case's shape, frozen, in float32."""
+def build_base(case: Case, device: str = "cpu", dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    """Return a random model of the case's shape, frozen."""
     torch.manual_seed(0)
     d = case.hidden_size
     shared = {
@@ -117,7 +117,7 @@ def build_base(case: Case) -> PreTrainedModel:
         base = LlamaForCausalLM(
             LlamaConfig(**shared, intermediate_size=8 * d // 3 // 64 * 64, tie_word_embeddings=True)
         )
-    return base.eval().requires_grad_(False)
+    return base.to(device, dtype).eval().requires_grad_(False)
 
 
 def draw_rows(case: Case, seed: int = 0) -> tuple[list[Query], list[Query]]:

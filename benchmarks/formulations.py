@@ -43,12 +43,12 @@ class Formulation(Protocol):
 class Naive:
     """The naive formulation on the case's rows, in the order in which they are drawn."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
         self._forget, self._retain = draw_rows(case)
         self.rows = [*self._forget, *self._retain]
         self._half = case.batch_size // 2
         self.passes = case.batches
-        self.base = build_base(case)
+        self.base = build_base(case, device, dtype)
         self.model = NaivePrompt(self.base, _first_values(self.base, case))
         self.teacher_seconds = 0.0
 
@@ -64,16 +64,16 @@ class Naive:
 class Ours:
     """The product's own step on the same rows: its sampler, its plan, its loss."""
 
-    def __init__(self, case: Case, *, group_by_length: bool = True) -> None:
+    def __init__(self, case: Case, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
         forget, retain = draw_rows(case)
         self.rows = [*forget, *retain]
-        self.base = base = build_base(case)
+        self.base = base = build_base(case, device, dtype)
         plain = PromptedModel(base, stub_tokenizer())
         settings = PromptSettings(kind="direct", num_virtual_tokens=case.num_virtual_tokens, init="normal")
-        self.model = PromptedModel(base, stub_tokenizer(), build_prompt(settings, plain.prompt_init(), 0))
+        self.model = PromptedModel(base, stub_tokenizer(), build_prompt(settings, plain.prompt_init(), 0).to(device))
         with torch.no_grad():
             next(self.model.encoder.parameters()).copy_(_first_values(base, case))  # type: ignore[union-attr]
-        train = TrainSettings(batch_size=case.batch_size, num_epochs=1, group_by_length=group_by_length)
+        train = TrainSettings(batch_size=case.batch_size, num_epochs=1)
         self.plan = TrainingPlan(forget, retain, train, seed=0, pad_id=0)
         self.passes = len(self.plan)
         start = time.process_time()
@@ -84,7 +84,7 @@ class Ours:
     def step(self, index: int) -> Float[Tensor, "p d"]:
         """Go forward and backward over the plan's ``index``-th pass."""
         self.model.zero_grad(set_to_none=True)
-        loss, _ = pass_loss(self.model, self.plan[index], self.objective, self.teacher)
+        loss, _ = pass_loss(self.model, self.plan[index].to(self.model.device), self.objective, self.teacher)
         loss.backward()
         gradient = next(self.model.encoder.parameters()).grad  # type: ignore[union-attr]
         assert gradient is not None
@@ -96,4 +96,4 @@ FORMULATIONS: dict[str, type[Naive] | type[Ours]] = {"naive": Naive, "ours": Our
 
 def _first_values(base: torch.nn.Module, case: Case) -> Float[Tensor, "p d"]:
     rows: Tensor = base.get_input_embeddings().weight  # type: ignore[operator]
-    return rows[4 : 4 + case.num_virtual_tokens].detach().clone()
+    return rows[4 : 4 + case.num_virtual_tokens].detach().float().clone()

@@ -36,10 +36,11 @@ class NaivePrompt(nn.Module):
 
     def loss(self, forget: list[Query], retain: list[Query], alpha: float, beta: float) -> Float[Tensor, ""]:
         """Return L_f + α·L_r + β·L_kl of one batch (Bhaila et al. 2025, eq. 1–4)."""
-        ids, mask, labels = _tensors([*forget, *retain])
+        device = self.prompt.device
+        ids, mask, labels = (tensor.to(device) for tensor in _tensors([*forget, *retain]))
         B, p = len(ids), len(self.prompt)
-        embeddings = torch.cat([self.prompt.expand(B, -1, -1), self.base.get_input_embeddings()(ids)], dim=1)
-        front = torch.ones(B, p, dtype=torch.long)
+        embeddings = torch.cat([self.prompt.to(self.base.dtype).expand(B, -1, -1), self._embed(ids)], dim=1)
+        front = torch.ones(B, p, dtype=torch.long, device=device)
         logits = self.base(inputs_embeds=embeddings, attention_mask=torch.cat([front, mask], dim=1)).logits
         labels = torch.cat([IGNORED * front, labels], dim=1)
         k = len(forget)
@@ -47,9 +48,13 @@ class NaivePrompt(nn.Module):
         with torch.no_grad():
             teacher = self.base(input_ids=ids[k:], attention_mask=mask[k:]).logits
         # The position before an answer's token predicts it; virtual tokens shift the student's by p.
-        rows = torch.arange(B - k)
+        rows = torch.arange(B - k, device=device)
         at = (labels[k:, p:] != IGNORED).long().argmax(dim=1) - 1
         return loss + beta * mean_kl(teacher[rows, at], logits[k:][rows, p + at], rows, B - k)
+
+    def _embed(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T d"]:
+        embeddings: Tensor = self.base.get_input_embeddings()(ids)
+        return embeddings
 
 
 def _cross_entropy(logits: Float[Tensor, "B T V"], labels: Int[Tensor, "B T"]) -> Float[Tensor, ""]:

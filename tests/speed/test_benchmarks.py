@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks import gpu
 from benchmarks.__main__ import main
 from benchmarks.cases import CASES, Case, draw_rows
 from benchmarks.formulations import Naive, Ours
@@ -65,3 +66,17 @@ def test_the_benchmark_runs_end_to_end(tmp_path: Path, capsys: pytest.CaptureFix
         "performance.csv",
         "performance_growth.png",
     }
+
+
+def test_the_accelerators_benchmark_runs_as_a_toy(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = gpu.main(["--quick", "--repetitions", "1"])
+    assert [row["formulation"] for row in rows] == ["naive", "ours"]
+    assert "tokens/s over the naive formulation's" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is an accelerator")
+def test_the_accelerators_benchmark_says_where_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        gpu.main([])
+    assert stopped.value.code == 2
+    assert "expected an accelerator" in capsys.readouterr().err
