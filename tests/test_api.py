@@ -75,6 +75,7 @@ def test_the_loaded_model_is_the_trained_one(evaluated: Run) -> None:
     """Its scores are those of the evaluation, and disabling the prompt gives the base's."""
     model = spul.load_model(evaluated.path)
     assert model.num_virtual_tokens == 4
+    assert not model.chat
     text = "text : anna was in the film question : what sentiment ? answer :"
     prompted = model.generate(text, max_new_tokens=1)
     with model.prompt_disabled():

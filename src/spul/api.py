@@ -269,7 +269,8 @@ def _set_up(config: RunConfig) -> _Setting:
 
 
 def _prompted(config: RunConfig, base: LoadedBase, encoder: PromptEncoder | None = None) -> PromptedModel:
-    return PromptedModel(base.model, base.tokenizer, encoder, batch_size=config.evaluation.batch_size)
+    rows, chat = config.evaluation.batch_size, config.task.chat
+    return PromptedModel(base.model, base.tokenizer, encoder, batch_size=rows, chat=chat)
 
 
 def _task(config: RunConfig, base: LoadedBase, splits: Splits) -> Task:

@@ -59,3 +59,12 @@ def test_damaged_configuration(saved: Path) -> None:
 def test_unknown_device() -> None:
     with pytest.raises(ModelError, match="expected a device such as auto, cpu or cuda:0, got 'gpu'"):
         load_base(ModelSettings(path="x", device="gpu"))
+
+
+def test_loading_draws_no_bars_and_leaves_those_of_others(saved: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from transformers.utils import logging
+
+    load_base(ModelSettings(path=str(saved)))
+    assert capfd.readouterr().err == ""
+    list(logging.tqdm(range(2), desc="somebody else's"))
+    assert "somebody else's" in capfd.readouterr().err

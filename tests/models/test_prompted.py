@@ -216,3 +216,16 @@ def test_sampling_repeats_with_its_seed() -> None:
     first = model.generate("the song", max_new_tokens=8, temperature=1.0, top_p=0.9, seed=3)
     assert first == model.generate("the song", max_new_tokens=8, temperature=1.0, top_p=0.9, seed=3)
     assert first != model.generate("the song", max_new_tokens=8, temperature=1.0, top_p=0.9, seed=4)
+
+
+def test_texts_to_continue_go_through_the_chat_template_where_posed_ones_did() -> None:
+    """The template spells out the first token, a word before and two behind; nothing else is added."""
+    model = prompted("llama")
+    model.tokenizer.chat_template = "{{ bos_token }} text {{ messages[0]['content'] }} answer :"
+    plain = model.generate("text the song was answer :", max_new_tokens=4)
+    assert model.generate("the song was", max_new_tokens=4) != plain
+    model.chat = True
+    assert model.generate("the song was", max_new_tokens=4) == plain
+    model.tokenizer.chat_template = None
+    with pytest.raises(ConfigError, match="a tokenizer with a chat template"):
+        model.generate("the song was")

@@ -55,6 +55,29 @@ def test_term_without_weight_has_no_panel(run: Run) -> None:
     assert OKABE_ITO["green"].lower() not in without.svg.decode()
 
 
+@pytest.mark.parametrize(
+    ("sought", "words"),
+    [("generic", "generic on forget"), ("wrong", "not right on forget"), ("right", "not right on forget"), (None, "")],
+)
+def test_validation_is_drawn_by_what_the_run_seeks(run: Run, sought: str | None, words: str) -> None:
+    log = [{**row, "validation_forget_wrong": 0.5} if "validation_score" in row else row for row in run.train_log()]
+    picture = loss_picture(log, None, sought)
+    assert picture is not None
+    svg = picture.svg.decode()
+    assert "right on retain" in svg
+    assert [label for label in ("generic on forget", "not right on forget") if label in svg] == (
+        [words] if words else []
+    )
+
+
+def test_an_ascended_loss_is_drawn_below_zero(run: Run) -> None:
+    log = [{**row, "loss_forget": -row["loss_forget"]} for row in run.train_log() if "loss" in row]
+    below, above = loss_picture(log, None), loss_picture([{**row, "loss_forget": 0.0} for row in log], None)
+    assert below is not None and above is not None
+    assert "\N{MINUS SIGN}" in below.svg.decode()
+    assert "\N{MINUS SIGN}5" not in above.svg.decode()
+
+
 def test_without_a_log_there_is_no_picture() -> None:
     assert loss_picture([], None) is None
 

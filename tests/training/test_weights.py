@@ -152,3 +152,16 @@ def test_weights_that_are_not_finite_are_not_kept(values: dict[str, Any]) -> Non
     with pytest.raises(DivergedError, match="weights are not finite"):
         part.keep(run)
     assert not run.model_dir.exists()
+
+
+def test_weights_that_are_trained_are_held_in_full_precision(values: dict[str, Any]) -> None:
+    """A step of 1e-5 is less than a 256th of nearly every weight: in bfloat16 it would be rounded away."""
+    rate = ("train.learning_rate=1e-5", "train.max_steps=2", "train.keep=last", "train.warmup_ratio=0")
+    run = spul.unlearn(config_of({**values, "method": "rl"}, *rate, "model.dtype=bfloat16"))
+    rounded = AutoModelForCausalLM.from_pretrained(values["model"]["path"], dtype=torch.bfloat16).state_dict()
+    after = AutoModelForCausalLM.from_pretrained(run.model_dir, dtype="auto").state_dict()
+    name = "model.layers.0.self_attn.q_proj.weight"
+    assert after[name].dtype == torch.float32
+    moved = (after[name] - rounded[name].float()).abs()
+    assert 0 < moved.max() < 3e-5
+    assert (moved > 0).float().mean() > 0.9

@@ -149,7 +149,12 @@ class ConfigFlags:
 
     method: Annotated[Text, _run("Registered recipe; see `spul list methods`."), Key("method")] = None
     trainable: Annotated[
-        Text, _run("What is trained: prompt, lora or all weights; the method's where missing."), Key("trainable")
+        Text,
+        _run(
+            "What is trained: prompt, lora, all weights, or named ones (then trainable_names='[PATTERN, …]' too); the "
+            "method's where missing."
+        ),
+        Key("trainable"),
     ] = None
     retain_budget: Annotated[
         float | None,

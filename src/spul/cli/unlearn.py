@@ -1,4 +1,4 @@
-"""``spul unlearn``: learn a soft prompt, then measure what it does."""
+"""``spul unlearn``: learn to suppress, by a soft prompt or in the weights, then measure what it does."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def unlearn(
     json_output: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Learn a soft prompt that makes a frozen model answer as if it had not seen the forget set.
+    """Make a model answer as if it had not seen the forget set: by a soft prompt, or whatever --method trains.
 
-    The weights stay as they are: the prompt suppresses and does not erase.
+    With the default method the weights stay as they are: the prompt suppresses and does not erase. Methods that train
+    weights (see `spul list methods`) keep an ordinary checkpoint.
 
     What is learned and measured, and all that is needed to repeat it, goes into a new run directory.
 

@@ -25,12 +25,14 @@ TAIL = 64
 and to tokenise a long prompt anew for every answer would take most of the time."""
 
 
-def encode_prompts(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[Ids]:
+def encode_prompts(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], frame: Frame | None = None) -> list[Ids]:
     """Return the ids of texts that a model is to continue.
 
     Special tokens that the tokenizer puts in front (BOS) stay; those that it puts behind (EOS, SEP) are left out, since
-    nothing follows an end.
+    nothing follows an end. What a chat template puts around a text, the ``frame``, spells its special tokens out.
     """
+    if frame is not None:
+        return _encode(tokenizer, [f"{frame.before}{text}{frame.after}" for text in texts], 0, special=False)
     return _encode(tokenizer, texts, _count_closing(tokenizer))
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from spul.data.batches import pad_right
+from spul.data.chat import chat_frame
 from spul.data.posing import encode_prompts
 from spul.errors import DataError
 from spul.models.cache import expanded_cache, map_cache
@@ -33,9 +34,10 @@ def generate(
     A row's continuation does not depend on the rows beside it (greedy), and ends before its end-of-sequence token.
 
     Raises:
+        ConfigError: texts are to go through a chat template, and the tokenizer has none.
         DataError: a text is empty, or too long for the context with the prompt and the new tokens.
     """
-    encoded = encode_prompts(model.tokenizer, texts)
+    encoded = encode_prompts(model.tokenizer, texts, chat_frame(model.tokenizer) if model.chat else None)
     room = context_length(model.base) - model.num_virtual_tokens - max_new_tokens
     for text, ids in zip(texts, encoded, strict=True):
         if not 0 < len(ids) <= room:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,15 @@ from spul.errors import MissingDependencyError, ModelError
 from spul.files import expand_path
 from spul.models.settings import ModelSettings
 
-__all__ = ["LoadedBase", "context_length", "load_base", "load_outline", "pad_token_id", "resolve_device"]
+__all__ = [
+    "LoadedBase",
+    "context_length",
+    "load_base",
+    "load_outline",
+    "pad_token_id",
+    "resolve_device",
+    "without_bars",
+]
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ def load_base(settings: ModelSettings, path: str | None = None) -> LoadedBase:
     """
     source = expand_path(path or settings.path)
     device = resolve_device(settings.device)
-    with _clear_errors(source):
+    with _clear_errors(source), without_bars():
         config, tokenizer = _config_and_tokenizer(settings, source)
         model = AutoModelForCausalLM.from_pretrained(
             source,
@@ -59,6 +67,21 @@ def load_base(settings: ModelSettings, path: str | None = None) -> LoadedBase:
     if settings.quantization == "none":
         torch.nn.Module.to(model, device)
     return LoadedBase(model.eval(), tokenizer)
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Keep transformers from drawing bars for what takes no time; those of downloads are the hub's own."""
+    from transformers.utils import logging
+
+    def nothing_drawn(_: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        return logging.EmptyTqdm(*args, **options)
+
+    before = logging.set_tqdm_hook(nothing_drawn)
+    try:
+        yield
+    finally:
+        logging.set_tqdm_hook(before)
 
 
 def load_outline(settings: ModelSettings) -> LoadedBase:

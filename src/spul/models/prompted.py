@@ -44,6 +44,7 @@ class PromptedModel(nn.Module):
         tokenizer: its tokenizer.
         encoder: makes the virtual tokens; without one this is the plain base model.
         batch_size: rows of one forward pass when scoring.
+        chat: whether texts to continue go through the tokenizer's chat template as a user's message, as posed ones did.
     """
 
     def __init__(
@@ -53,12 +54,14 @@ class PromptedModel(nn.Module):
         encoder: PromptEncoder | None = None,
         *,
         batch_size: int = 64,
+        chat: bool = False,
     ) -> None:
         super().__init__()
         self.base = base
         self.tokenizer = tokenizer
         self.encoder = encoder
         self.batch_size = batch_size
+        self.chat = chat
         self.pad_id = pad_token_id(tokenizer)
         self._enabled = True
         if encoder is not None:

@@ -20,6 +20,7 @@ class ModelSettings(Settings):
         retrained: the model trained on retain alone by the same recipe: the gold standard of every comparison.
         pretrained: the model before any fine-tuning ("vanilla").
         dtype: dtype of the frozen weights; ``auto`` is what the checkpoint says on an accelerator and float32 on CPU.
+            Weights that are trained are held in float32 while they are.
         quantization: load the weights quantised (needs the extra ``spul[quantized]``).
         device: ``auto`` picks an accelerator where there is one.
         trust_remote_code: run code that comes with a hub repository. Off unless asked for.

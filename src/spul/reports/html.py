@@ -136,9 +136,14 @@ def _figures(run: Run, outcome: Outcome, answers: AnswerSpace) -> list[Figure]:
         ("Forget against retain, unseen examples", trade_off_picture(outcome)),
         ("What every model answers on test forget, %", answered("test_forget")),
         ("What every model answers on test retain, %", answered("test_retain")),
-        ("Loss terms over the steps", loss_picture(run.train_log(), kept)),
+        ("Loss terms over the steps", loss_picture(run.train_log(), kept, _sought(run))),
     )
     return [Figure(heading, _inline(picture), picture.alt) for heading, picture in drawn if picture is not None]
+
+
+def _sought(run: Run) -> str | None:
+    objective, asked = run.config.objective, run.config.train.validate_forget
+    return asked if asked != "auto" else None if objective is None else objective.sought
 
 
 def _confusions(run: Run, answers: AnswerSpace) -> list[sections.Table]:

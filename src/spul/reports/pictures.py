@@ -26,10 +26,14 @@ TERMS = (
     ("loss_retain", "retain term: −log p(true answer)", OKABE_ITO["blue"]),
     ("loss_kl", "KL term: distance to the base", OKABE_ITO["green"]),
 )
-VALIDATION = (
-    ("validation_forget_generic", "generic on forget", OKABE_ITO["vermillion"]),
-    ("validation_retain_accuracy", "right on retain", OKABE_ITO["blue"]),
-)
+VALIDATION = ("validation_retain_accuracy", "right on retain", OKABE_ITO["blue"])
+SOUGHT: Mapping[str | None, tuple[str, str]] = {
+    "generic": ("validation_forget_generic", "generic on forget"),
+    "wrong": ("validation_forget_wrong", "not right on forget"),
+    "right": ("validation_forget_wrong", "not right on forget"),
+    "matched": ("validation_forget_overlap", "overlap with the targets on forget"),
+}
+"""What is drawn of the forget side of validation, by what the run seeks there."""
 KINDS = (
     ("right", OKABE_ITO["blue"], "white"),
     ("wrong label", OKABE_ITO["orange"], INK),
@@ -45,13 +49,20 @@ class Picture(NamedTuple):
     alt: str
 
 
-def loss_picture(log: Sequence[Mapping[str, Any]], kept_step: int | None) -> Picture | None:
+def loss_picture(
+    log: Sequence[Mapping[str, Any]], kept_step: int | None, sought: str | None = "generic"
+) -> Picture | None:
     """Return the loss terms over the steps, one panel each, and below them what validation found.
 
     ``None`` where nothing was logged. A term that is zero throughout (its weight is) has no panel.
+
+    Args:
+        log: rows of ``train.jsonl``.
+        kept_step: the step that is marked.
+        sought: which answers to forget rows the run counts as a success; ``None`` where the forget set plays no part.
     """
     steps = [row for row in log if "loss" in row]
-    checks = [row for row in log if VALIDATION[0][0] in row]
+    checks = [row for row in log if VALIDATION[0] in row]
     shown = [term for term in TERMS if any(row[term[0]] for row in steps)]
     if not shown:
         return None
@@ -64,7 +75,7 @@ def loss_picture(log: Sequence[Mapping[str, Any]], kept_step: int | None) -> Pic
             _curve(panel, x, np.array([row[name] for row in steps], dtype=np.float64), colour)
             panel.set_title(f"{label}, nats", loc="left", fontsize=9.5)
         if checks:
-            _validation(axes[-1], checks)
+            _validation(axes[-1], checks, sought)
         if kept_step is not None:
             for panel in axes:
                 panel.axvline(kept_step, color=MUTED, linewidth=0.8, linestyle=":")
@@ -81,7 +92,8 @@ def _curve(panel: Axes, x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], 
         x, y, low, high = np.array(parts).T
         panel.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
     panel.plot(x, y, color=colour, linewidth=1.2)
-    panel.set_ylim(bottom=0)
+    # What ascends a loss minimises something negative.
+    panel.set_ylim(bottom=min(0.0, 1.05 * float(y.min())))
     # The value at the end stands beside the curve, so that no one has to read it off.
     panel.annotate(f"{y[-1]:.2g}", (x[-1], y[-1]), (5, 0), textcoords="offset points", va="center")
 
@@ -90,10 +102,11 @@ def _parts(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> list[tuple
     return list(zip(np.array_split(x, MOST_POINTS), np.array_split(y, MOST_POINTS), strict=True))
 
 
-def _validation(panel: Axes, checks: Sequence[Mapping[str, Any]]) -> None:
+def _validation(panel: Axes, checks: Sequence[Mapping[str, Any]], sought: str | None) -> None:
     bare_axes(panel)
     x = [row["step"] for row in checks]
-    for (name, label, colour), shape in zip(VALIDATION, "so", strict=True):
+    forget = [(*SOUGHT[sought], OKABE_ITO["vermillion"])] if SOUGHT.get(sought, ("",))[0] in checks[0] else []
+    for (name, label, colour), shape in zip([*forget, VALIDATION], "so"[-1 - len(forget) :], strict=True):
         y = [100 * row[name] for row in checks]
         panel.plot(x, y, color=colour, marker=shape, markersize=4, label=label, clip_on=False)
     panel.set_ylim(0, 106)

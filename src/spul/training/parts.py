@@ -17,7 +17,7 @@ from spul.errors import ConfigError, DivergedError
 from spul.files import expand_path
 from spul.models.adapter import adapter_weights, check_base, load_adapter, save_adapter
 from spul.models.identity import BaseIdentity
-from spul.models.loading import LoadedBase, load_base
+from spul.models.loading import LoadedBase, load_base, without_bars
 from spul.models.lora import add_lora, merge_lora, merge_lora_into
 from spul.models.named import train_named
 from spul.models.prompted import PromptedModel
@@ -91,10 +91,15 @@ def _other_prompt(settings: PromptSettings, path: str, base: BaseIdentity) -> Te
 def weights_part(config: RunConfig, base: LoadedBase) -> TrainedPart:
     """Return the base model with all, some or LoRA weights to train, kept as an ordinary checkpoint.
 
+    Weights that are trained are held in float32 whatever ``model.dtype`` says (PEFT does so with LoRA's): in half
+    precision an update of less than a 256th of a weight is rounded away. ``train.precision`` says what is computed in.
+
     Raises:
         ConfigError: there are no weights of the names asked for.
     """
     torch.manual_seed(config.seed)
+    if config.trainable in ("all", "named"):
+        base.model.float()
     adapted = add_lora(base.model, config.lora) if config.trainable == "lora" else None
     if config.trainable == "named":
         train_named(base.model, config.trainable_names)
@@ -103,7 +108,8 @@ def weights_part(config: RunConfig, base: LoadedBase) -> TrainedPart:
         if not all(torch.isfinite(p).all() for p in base.model.parameters() if p.requires_grad):
             raise DivergedError("the trained weights are not finite; lower train.learning_rate, then start anew")
         whole = base.model if adapted is None else _merged(config, adapted)
-        whole.save_pretrained(run.model_dir)
+        with without_bars():
+            whole.save_pretrained(run.model_dir)
         base.tokenizer.save_pretrained(run.model_dir)
         return run.model_dir
 
