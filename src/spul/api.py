@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,9 +26,12 @@ from spul.prompts import PROMPTS, FixedPrompt, PromptEncoder
 from spul.runs import Run
 from spul.tasks import TASKS, Task, build_task
 from spul.training.parts import TrainedPart, prompt_part, weights_part
+from spul.training.plan import TrainingPlan
+from spul.training.rate_range import RangeTest, range_test
 from spul.training.search import search_learning_rate
+from spul.training.step import Objective
 from spul.training.targets import prepare_targets
-from spul.training.train import train
+from spul.training.train import pose_rows, teacher_answers, train
 from spul.types import LanguageModel, Splits
 
 if TYPE_CHECKING:
@@ -69,11 +73,7 @@ def unlearn(config: RunConfig, resume: str | Path | None = None, *, directory: s
     if METHODS.get(config.method).stage != "unlearn":
         raise ConfigError(f"expected a method that unlearns, got {config.method!r}: it belongs to `spul finetune`")
     setting = _set_up(config)
-    part = (
-        prompt_part(config, setting.base, setting.identity, setting.task.answers.generic)
-        if config.trainable == "prompt"
-        else weights_part(config, setting.base)
-    )
+    part = _part(config, setting)
     run = _open_or_create(config, "unlearn", setting, resume, directory)
     return _train(run, part, setting, resume=resume is not None)
 
@@ -98,6 +98,42 @@ def finetune(config: RunConfig, resume: str | Path | None = None, *, directory: 
     part = weights_part(config, setting.base)
     run = _open_or_create(config, "finetune", setting, resume, directory)
     return _train(run, part, setting, resume=resume is not None)
+
+
+def learning_rate_range(
+    config: RunConfig, *, lowest: float = 1e-5, highest: float = 1.0, steps: int = 100
+) -> RangeTest:
+    """Train for some steps at a learning rate that rises from ``lowest`` to ``highest``, and keep nothing.
+
+    The suggestion is where the training loss falls fastest; nothing is validated.
+
+    Raises:
+        ConfigError: the range is empty, or settings do not do.
+    """
+    if not 0 < lowest < highest:
+        raise ConfigError(f"expected a first learning rate below the last one, got {lowest:g} and {highest:g}")
+    setting = _set_up(config)
+    part = _part(config, setting)
+    short = config.train.model_copy(update={"max_steps": steps})
+    rows = pose_rows(config, setting.task, setting.splits)
+    plan = TrainingPlan(rows.forget, rows.retain, short, seed=config.seed, pad_id=part.model.pad_id)
+    with tempfile.TemporaryDirectory() as directory:
+        run = Run.create(config, "unlearn", path=Path(directory))
+        targets = prepare_targets(run, part.model, setting.task, setting.splits)
+        file = run.checkpoints_dir / "teacher.safetensors"
+        digest = setting.identity.digest
+        teacher = teacher_answers(file, config, part.model, rows.retain, digest) if config.retain.beta else None
+        objective = Objective(config.objective, config.retain.alpha, config.retain.beta, targets)
+        return range_test(
+            part.model,
+            plan,
+            objective,
+            teacher,
+            lowest=lowest,
+            highest=highest,
+            max_grad_norm=short.max_grad_norm,
+            betas=(short.adam_beta1, short.adam_beta2),
+        )
 
 
 def load_model(run: Run | str | Path) -> PromptedModel:
@@ -266,6 +302,12 @@ def _set_up(config: RunConfig) -> _Setting:
     base = load_base(config.model)
     identity = base_identity(base.model, config.model.path)
     return _Setting(base, identity, splits, _task(config, base, splits))
+
+
+def _part(config: RunConfig, setting: _Setting) -> TrainedPart:
+    if config.trainable == "prompt":
+        return prompt_part(config, setting.base, setting.identity, setting.task.answers.generic)
+    return weights_part(config, setting.base)
 
 
 def _prompted(config: RunConfig, base: LoadedBase, encoder: PromptEncoder | None = None) -> PromptedModel:

@@ -31,6 +31,7 @@ def test_verbs_are_those_that_are_promised() -> None:
             "demo",
             "unlearn",
             "finetune",
+            "lr-range",
             "evaluate",
             "export",
             "score",

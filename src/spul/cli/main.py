@@ -14,6 +14,7 @@ from spul.cli.evaluate import evaluate
 from spul.cli.export import export
 from spul.cli.finetune import finetune
 from spul.cli.list import list_registered
+from spul.cli.lr_range import lr_range
 from spul.cli.report import report
 from spul.cli.reproduce import reproduce
 from spul.cli.score import score
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command("demo")(demo)
 app.command("unlearn")(unlearn)
 app.command("finetune")(finetune)
+app.command("lr-range")(lr_range)
 app.command("evaluate")(evaluate)
 app.command("score")(score)
 app.command("report")(report)

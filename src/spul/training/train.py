@@ -34,7 +34,7 @@ from spul.training.trainer import SpulTrainer
 from spul.training.validation import Validation, resolve_sought, rule_in_words, validate
 from spul.types import Query, Splits
 
-__all__ = ["train"]
+__all__ = ["PosedRows", "pose_rows", "teacher_answers", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -85,11 +85,11 @@ def train(
     settings = config.train
     if learning_rate is not None:
         settings = settings.model_copy(update={"learning_rate": learning_rate})
-    rows = _pose(config, task, splits)
+    rows = pose_rows(config, task, splits)
     plan = TrainingPlan(rows.forget, rows.retain, settings, seed=config.seed, pad_id=model.pad_id)
     objective = Objective(config.objective, config.retain.alpha, config.retain.beta, targets)
     teacher_file = teacher_file or run.checkpoints_dir / "teacher.safetensors"
-    teacher = _teacher(teacher_file, config, model, rows.retain, base_digest) if config.retain.beta else None
+    teacher = teacher_answers(teacher_file, config, model, rows.retain, base_digest) if config.retain.beta else None
     threads = _threads(run, model, plan, objective, teacher, resume=resume)
     validator = _validator(config, model, task, rows, targets)
     budget = _budget(config, model, rows.validation_retain, plan.num_steps)
@@ -122,7 +122,8 @@ def train(
         _record_budget(run, budget.outcome(config.evaluation.bootstrap, config.seed))
 
 
-def _pose(config: RunConfig, task: Task, splits: Splits) -> PosedRows:
+def pose_rows(config: RunConfig, task: Task, splits: Splits) -> PosedRows:
+    """Return a run's rows as token ids; forget rows with the answers that the objective aims at."""
     objective = config.objective
     forget: list[Query] = []
     if objective is not None:
@@ -139,9 +140,10 @@ def _pose(config: RunConfig, task: Task, splits: Splits) -> PosedRows:
     )
 
 
-def _teacher(
+def teacher_answers(
     path: Path, config: RunConfig, model: PromptedModel, retain: list[Query], base_digest: str
 ) -> TeacherAnswers:
+    """Return the base model's answers to the retain rows, from ``path`` or computed and written there."""
     if path.exists():
         teacher = TeacherAnswers.load(path, base_digest)
     else:
