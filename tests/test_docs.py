@@ -19,9 +19,9 @@ IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
-INLINE = re.compile(r"`spul ([a-z-]+(?: [a-z]+)?)")
+INLINE = re.compile(r"`spul ([a-z]+(?:-[a-z]+)*(?: [a-z]+)?)")
 SHELL = re.compile(r"^```bash\n(.*?)^```", re.DOTALL | re.MULTILINE)
-CALL = re.compile(r"^spul ([a-z-]+(?: [a-z]+)?)", re.MULTILINE)
+CALL = re.compile(r"^spul ([a-z]+(?:-[a-z]+)*(?: [a-z]+)?)", re.MULTILINE)
 ELSEWHERE = re.compile(r"(?<![\w.])/(?:work|tmp|root|home)/")
 
 
