@@ -30,6 +30,14 @@ def test_models_and_splits_stand_with_their_numbers_and_intervals(run: Run) -> N
         assert number(run.metrics[f"unlearned/test_forget/{metric}"]) in text
 
 
+def test_membership_inference_stands_below_for_every_model_and_both_scores(run: Run) -> None:
+    below = written(results_table(run), 120).partition("AUC of membership inference")[2]
+    for model in ("base", "retrained", "unlearned"):
+        (line,) = [line for line in below.splitlines() if line.startswith(model)]
+        for metric in ("membership_auc", "membership_auc_generic"):
+            assert number(run.metrics[f"{model}/{metric}"]) in line
+
+
 def test_says_that_a_prompt_does_not_erase(run: Run) -> None:
     assert "suppresses; it does not erase" in written(results_table(run), 120)
 

@@ -21,6 +21,11 @@ SECTIONS = (
     ("generic_rate", "generic answers, % of what has a label for truth", False),
 )
 """Metric, heading, and whether constant predictors stand beside the models."""
+MEMBERSHIP = (
+    ("membership_auc", "by the loss of the truth"),
+    ("membership_auc_generic", "by the probability of a generic answer"),
+)
+MEMBERSHIP_HEADING = "can train forget be told from test forget? AUC of membership inference; 0.5: no"
 WIDEST_CELL = len("100.0 (92.6–100.0)")
 LEAST_CELL = len("(92.6–100.0)")
 
@@ -46,14 +51,29 @@ class ResultsTable:
                 table.add_row(Text(title(model), style="bold" if model == "unlearned" else ""), *cells)
             yield table
             yield ""
+        yield Text(MEMBERSHIP_HEADING, style="bold")
+        yield self._membership(names)
+        yield ""
         if self._outcome.grouped:
             yield self._outcome.grouped
         if "unlearned" in models and self._outcome.prompted:
             yield "The prompt suppresses; it does not erase: leave it out, and the base is back."
 
+    def _membership(self, names: int) -> Table:
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+        table.add_column("", min_width=names)
+        for _, heading in MEMBERSHIP:
+            table.add_column(heading, justify="right")
+        for model in self._outcome.models:
+            cells = [_cell(self._outcome.get(model, "", metric), " ") for metric, _ in MEMBERSHIP]
+            table.add_row(Text(title(model), style="bold" if model == "unlearned" else ""), *cells)
+        return table
+
 
 def results_table(run: Run) -> RenderableType:
-    """Return models × four splits: accuracy, accuracy among the labels, generic rate, with 95 % intervals.
+    """Return models × four splits: accuracy, accuracy among the labels, generic rate; and membership inference.
+
+    Every number has its 95 % interval.
 
     Raises:
         RunError: the run was not evaluated.

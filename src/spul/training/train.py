@@ -25,6 +25,7 @@ from spul.training.callbacks import CheckpointMarker, ProgressBar, TrainLog
 from spul.training.checkpoints import latest_checkpoint
 from spul.training.chunks import pass_loss
 from spul.training.cost import training_cost
+from spul.training.denormals import flushed_denormals
 from spul.training.generic import with_generic_answers
 from spul.training.plan import TrainingPlan
 from spul.training.step import Objective
@@ -112,7 +113,8 @@ def train(
         )
         trainer.restore_validations(run.train_log())
         if not trainer.is_out_of_patience:
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            with flushed_denormals():
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if validator is not None:
         trainer.load_best()
     if trainer.average is not None:
