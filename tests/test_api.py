@@ -12,11 +12,12 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 import spul
+from spul.config import RunConfig
 from spul.errors import AdapterError, ConfigError, DataError, ModelError, RunError
 from spul.models.identity import model_digest
 from spul.runs import Run
 from tests.tiny import tiny_model
-from tests.training.setting import config_of, write_setting
+from tests.training.setting import TEMPLATE, config_of, write_setting
 
 FAST = ("train.max_steps=4", "train.keep=last")
 DIVERGING = ("prompt.kind=mlp", "train.learning_rate=1e30")
@@ -212,3 +213,55 @@ def test_a_tokenizer_without_a_pad_token_will_do(values: dict[str, Any], tmp_pat
 def test_the_checkpoint_on_disk_is_never_touched(values: dict[str, Any], evaluated: Run) -> None:
     expected, _ = tiny_model("llama")
     assert model_digest(AutoModelForCausalLM.from_pretrained(values["model"]["path"])) == model_digest(expected)
+
+
+def gate_of(values: dict[str, Any]) -> list[str]:
+    """A gate's settings for so small a setting: the twelve test rows set the threshold."""
+    return ["scope.epsilon=0.1", f"scope.calibration={values['data']['test_retain']}"]
+
+
+def test_gate_is_added_to_a_finished_run(values: dict[str, Any], evaluated: Run, tmp_path: Path) -> None:
+    """Its numbers come from the stored samples, and the loaded model gives the same answers."""
+    run = Run.open(shutil.copytree(evaluated.path, tmp_path / "run"))
+    before = dict(run.metrics)
+    with pytest.raises(RunError, match="spul gate"):
+        spul.load_gated_model(run)
+    spul.add_gate(run, gate_of(values))
+    again = Run.open(run.path)
+    again.verify()
+    metrics = again.metrics
+    assert {key: metrics[key] for key in before} == before
+    assert metrics["unlearned_gated/test_forget/gate_rate"].value == 1.0, "anna and boris alone are to be forgotten"
+    assert metrics["unlearned_gated/test_retain/gate_rate"].value == 0.0
+    for split, model in (("test_forget", "unlearned"), ("test_retain", "base")):
+        assert metrics[f"unlearned_gated/{split}/nll"].value == metrics[f"{model}/{split}/nll"].value
+    assert RunConfig.from_yaml(again.path / "config.yaml").scope.epsilon == 0.1
+    gated = spul.load_gated_model(again)
+    asked = [TEMPLATE.format(text=f"{who} was in the film", answer="").strip() for who in ("anna", "greta")]
+    assert gated.in_scope(asked) == [True, False]
+    with gated.model.prompt_disabled():
+        plain = gated.model.generate(asked, max_new_tokens=3)
+    assert gated.generate(asked, max_new_tokens=3) == [gated.model.generate(asked, max_new_tokens=3)[0], plain[1]]
+
+
+def test_gate_is_learned_before_training_and_evaluated_with_the_run(values: dict[str, Any]) -> None:
+    """The detector of the base's hidden states: the one that needs the model."""
+    settings = ["scope=gate", "scope.detector=hidden_states", *gate_of(values), *FAST]
+    run = spul.evaluate(spul.unlearn(config_of(values, *settings)))
+    rates = {split: run.metrics[f"unlearned_gated/{split}/gate_rate"] for split in ("train_forget", "test_retain")}
+    assert rates["test_retain"].value == 0.0, "n = 12, ε = 0.1: the threshold is the largest score of these very rows"
+    assert (rates["train_forget"].value or 0.0) > 0.5
+    assert (run.path / "scope" / "detector.safetensors").is_file()
+
+
+def test_too_few_calibration_rows_are_found_out_before_training(values: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"at least 49 calibration rows for scope\.epsilon=0\.02, got 12"):
+        spul.unlearn(
+            config_of(
+                values,
+                "scope=gate",
+                f"scope.calibration={values['data']['test_retain']}",
+                f"output_dir={tmp_path / 'runs'}",
+            )
+        )
+    assert not (tmp_path / "runs").exists()

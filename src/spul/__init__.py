@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spul.api import evaluate, export, finetune, load_model, report, unlearn
+    from spul.api import add_gate, evaluate, export, finetune, load_gated_model, load_model, report, unlearn
     from spul.config import RunConfig
     from spul.demonstration import demo
     from spul.errors import (
@@ -42,10 +42,12 @@ __all__ = [
     "Sample",
     "Splits",
     "SpulError",
+    "add_gate",
     "demo",
     "evaluate",
     "export",
     "finetune",
+    "load_gated_model",
     "load_model",
     "report",
     "unlearn",
@@ -66,10 +68,12 @@ _HOME = {
     "Sample": "spul.types",
     "Splits": "spul.types",
     "SpulError": "spul.errors",
+    "add_gate": "spul.api",
     "demo": "spul.demonstration",
     "evaluate": "spul.api",
     "export": "spul.api",
     "finetune": "spul.api",
+    "load_gated_model": "spul.api",
     "load_model": "spul.api",
     "report": "spul.api",
     "unlearn": "spul.api",

@@ -15,15 +15,18 @@ from pydantic import ValidationError
 
 from spul.config import RunConfig
 from spul.data.loading import load_splits
+from spul.data.templates import Template
 from spul.errors import ConfigError, DataError, RunError, SpulError
 from spul.methods import METHODS
 from spul.models.adapter import check_base, load_adapter
+from spul.models.features import text_vectors
 from spul.models.identity import BaseIdentity, base_identity
 from spul.models.loading import LoadedBase, context_length, load_base
 from spul.models.prompted import PromptedModel, WithoutPrompt
 from spul.progress import progress_bars
 from spul.prompts import PROMPTS, FixedPrompt, PromptEncoder
 from spul.runs import Run
+from spul.scopes import SCOPES, Encode, Gate, GatedModel, learn_gate, load_gate, save_gate
 from spul.tasks import TASKS, Task, build_task
 from spul.training.parts import TrainedPart, prompt_part, weights_part
 from spul.training.plan import TrainingPlan
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     from spul.exports import ExportResult
     from spul.exports.reference import Calibration
 
-__all__ = ["evaluate", "export", "finetune", "load_model", "report", "unlearn"]
+__all__ = ["add_gate", "evaluate", "export", "finetune", "load_gated_model", "load_model", "report", "unlearn"]
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +77,12 @@ def unlearn(config: RunConfig, resume: str | Path | None = None, *, directory: s
         raise ConfigError(f"expected a method that unlearns, got {config.method!r}: it belongs to `spul finetune`")
     setting = _set_up(config)
     part = _part(config, setting)
+    # Before the training, so that too few calibration rows are found out before it, and kept after it.
+    gate = None
+    if config.scope.name == "gate":
+        gate = _learn_gate(config, setting.splits, setting.task.answers.generic, _prompted(config, setting.base))
     run = _open_or_create(config, "unlearn", setting, resume, directory)
-    return _train(run, part, setting, resume=resume is not None)
+    return _train(run, part, setting, resume=resume is not None, gate=gate)
 
 
 def finetune(config: RunConfig, resume: str | Path | None = None, *, directory: str | Path | None = None) -> Run:
@@ -152,6 +159,54 @@ def load_model(run: Run | str | Path) -> PromptedModel:
     return _prompted(run.config, base, encoder)
 
 
+def load_gated_model(run: Run | str | Path) -> GatedModel:
+    """Return the run's model behind its scope gate: the prompt for queries in scope, the base for all others.
+
+    Raises:
+        RunError: the run has no gate.
+        AdapterError: the base model is not the one that the prompt was learned on.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    if run.config.scope.name != "gate":
+        raise RunError(f"run {run.path} has no scope gate; give it one with `spul gate {run.path}`")
+    model = load_model(run)
+    return GatedModel(model, load_gate(run.scope_dir, _encoder(model)), Template.parse(run.config.task.template))
+
+
+def add_gate(run: Run | str | Path, overrides: Sequence[str] = ()) -> Run:
+    """Give a finished run a scope gate, or another one; nothing is trained anew.
+
+    Where the run was evaluated, the gated model's samples and metrics are written beside the others, from the samples
+    that are stored.
+
+    Args:
+        run: of a soft prompt.
+        overrides: settings of the gate, ``scope.epsilon=0.01`` say, over those that the run has.
+
+    Raises:
+        SpulError: the run or its data does not load, there are too few calibration rows, or the settings do not do.
+    """
+    from spul.evaluation import recompute_metrics, write_gated_samples
+
+    run = run if isinstance(run, Run) else Run.open(run)
+    config = RunConfig.build(run.config.model_dump(mode="json"), ["scope.name=gate", *overrides])
+    with run.lock():
+        splits = load_splits(config.data, fields=config.task.fields, generic=config.task.generic_answers)
+        _check_data(run, splits)
+        model = load_model(run) if SCOPES.get(config.scope.detector).reads_base else None
+        gate = _learn_gate(config, splits, config.task.generic_answers, model)
+        run.unseal("scope", "config.yaml", "eval/unlearned_gated", "metrics.json", "report.html")
+        save_gate(run.scope_dir, gate)
+        run.reconfigure(config)
+        if run.sample_places():
+            write_gated_samples(run, gate, splits)
+            recompute_metrics(run)
+        # It shows the numbers from before.
+        (run.path / "report.html").unlink(missing_ok=True)
+        run.seal()
+    return run
+
+
 def evaluate(run: Run | str | Path) -> Run:
     """Score the run's model on the four splits, with base, retrained and pre-trained models beside it.
 
@@ -171,7 +226,8 @@ def evaluate(run: Run | str | Path) -> Run:
         task = _task(config, LoadedBase(model.base, model.tokenizer), splits)
         run.unseal("eval", "metrics.json", "report.html")
         with progress_bars() as progress:
-            evaluate_run(run, _models_beside(run, model), task, splits, progress)
+            gate = load_gate(run.scope_dir, _encoder(model)) if config.scope.name == "gate" else None
+            evaluate_run(run, _models_beside(run, model), task, splits, progress, gate)
         run.seal()
     return run
 
@@ -263,6 +319,21 @@ def _calibration(run: Run, model: PromptedModel, file: str | Path | None) -> Cal
     return from_task(_task(run.config, LoadedBase(model.base, model.tokenizer), splits), splits)
 
 
+def _learn_gate(config: RunConfig, splits: Splits, generic_answers: Sequence[str], model: PromptedModel | None) -> Gate:
+    return learn_gate(
+        config.scope,
+        splits,
+        config.data,
+        fields=config.task.fields,
+        generic_answers=generic_answers,
+        encode=None if model is None else _encoder(model),
+    )
+
+
+def _encoder(model: PromptedModel) -> Encode:
+    return lambda texts: text_vectors(model, texts)
+
+
 def _models_beside(run: Run, model: PromptedModel) -> dict[str, LanguageModel]:
     """Return the models that a run is judged by, under the names of the glossary."""
     settings = run.config.model
@@ -297,6 +368,7 @@ def _set_up(config: RunConfig) -> _Setting:
     if config.trainable in ("all", "named") and config.model.quantization != "none":
         raise ConfigError("quantised weights cannot be trained; set trainable=lora (QLoRA), or model.quantization=none")
     PROMPTS.get(config.prompt.kind)
+    SCOPES.get(config.scope.detector)
     TASKS.get(config.task.name)
     splits = load_splits(config.data, fields=config.task.fields, generic=config.task.generic_answers)
     base = load_base(config.model)
@@ -366,7 +438,7 @@ def _check_data(run: Run, splits: Splits) -> None:
         )
 
 
-def _train(run: Run, part: TrainedPart, setting: _Setting, *, resume: bool) -> Run:
+def _train(run: Run, part: TrainedPart, setting: _Setting, *, resume: bool, gate: Gate | None = None) -> Run:
     """Train, keep the artefact, drop the checkpoints and seal the run; say in the manifest if that fails."""
     of_run = (run, part.model, setting.task, setting.splits)
     digest = setting.identity.digest
@@ -378,6 +450,8 @@ def _train(run: Run, part: TrainedPart, setting: _Setting, *, resume: bool) -> R
             rate = search_learning_rate(*of_run, base_digest=digest, targets=targets) if searched else None
             train(*of_run, base_digest=digest, resume=resume, learning_rate=rate, targets=targets)
             artefact = part.keep(run)
+            if gate is not None:
+                save_gate(run.scope_dir, gate)
         except SpulError as error:
             run.record(status="failed", reason=str(error))
             raise

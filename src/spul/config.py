@@ -28,6 +28,7 @@ from spul.methods import METHODS
 from spul.models.settings import LoraSettings, ModelSettings
 from spul.objectives import OBJECTIVES, ForgetObjective, Sought
 from spul.prompts.settings import PromptSettings
+from spul.scopes.settings import ScopeSettings
 from spul.settings import Settings
 from spul.tasks.settings import TaskSettings
 
@@ -196,6 +197,7 @@ class RunConfig(Settings):
             with certain names.
         trainable_names: with ``trainable: named``, patterns of parameter names as in a shell (``*.mlp.down_proj.*``).
         prompt: the soft prompt.
+        scope: whether a gate decides which queries the prompt is applied to.
         lora: the LoRA matrices.
         objective: registered forget objective, by name or with its settings; none leaves the forget set out.
         retain: weights of the retain terms.
@@ -213,6 +215,7 @@ class RunConfig(Settings):
     trainable: Literal["prompt", "lora", "all", "named"] = "prompt"
     trainable_names: tuple[str, ...] = ()
     prompt: PromptSettings = PromptSettings()
+    scope: ScopeSettings = ScopeSettings()
     lora: LoraSettings = LoraSettings()
     objective: Objective | None = None
     retain: RetainSettings = RetainSettings()
@@ -235,6 +238,12 @@ class RunConfig(Settings):
     def _targets_are_made(self) -> RunConfig:
         if self.train.validate_forget == "matched" and not (self.objective and self.objective.needs_target):
             raise ValueError("train.validate_forget=matched compares with targets, which only objective=matched makes")
+        return self
+
+    @model_validator(mode="after")
+    def _gate_goes_with_a_prompt(self) -> RunConfig:
+        if self.scope.name == "gate" and self.trainable != "prompt":
+            raise ValueError(f"scope.name=gate stands in front of a soft prompt, not of trainable={self.trainable}")
         return self
 
     @classmethod

@@ -10,6 +10,7 @@
       search/<rate>/  short runs of a search for the learning rate
       checkpoints/    for resume; gone once the run is complete
       adapter/        PEFT layout (a soft prompt), or model/: an ordinary checkpoint (trained weights)
+      scope/          the scope gate, where there is one
       eval/<model>/<split>/samples.jsonl
       metrics.json    one row a number
       report.html
@@ -193,6 +194,11 @@ class Run:
         return self.path / "exports"
 
     @property
+    def scope_dir(self) -> Path:
+        """Where the scope gate is, if the run has one."""
+        return self.path / "scope"
+
+    @property
     def search_dir(self) -> Path:
         """Where the short runs of a search for the learning rate are, a run directory each."""
         return self.path / "search"
@@ -214,6 +220,11 @@ class Run:
         except Timeout as error:
             raise RunError(f"run {self.path} is in use by another process; wait for it or stop it") from error
         return lock
+
+    def reconfigure(self, config: RunConfig) -> None:
+        """Replace the configuration, for what is added to a finished run; rerunning it must still reproduce the run."""
+        write_text(self.path / "config.yaml", config.to_yaml())
+        self.config = config
 
     def record(self, **changes: Any) -> None:
         """Replace fields of the manifest and write it."""

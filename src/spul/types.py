@@ -110,6 +110,8 @@ class Query:
         alternatives: the ids of labels worded in another way (an option's text where its letter is the answer), by
             label: they are scored beside the candidates and never trained.
         group: the example's group.
+        fields: the example's own text, uncut, by the template's fields: what a scope gate reads. Who asks something
+            else in its place leaves it empty, and the gate reads the prompt.
     """
 
     id: str
@@ -120,6 +122,7 @@ class Query:
     truncated: bool = False
     alternatives: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     group: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,8 @@ class Sample:
         readings: the most probable label by each way of reading it that the task knows, by the way's name; empty where
             there is one way only.
         group: the example's group; empty where none is said.
+        scope_score: of a gated model, the detector's score of the query; ``None`` without a gate.
+        in_scope: of a gated model, whether the prompt was applied; ``None`` without a gate.
     """
 
     id: str
@@ -201,6 +206,8 @@ class Sample:
     input_tokens: int
     readings: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
+    scope_score: float | None = None
+    in_scope: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping; the inverse of :meth:`from_json`."""

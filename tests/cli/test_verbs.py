@@ -245,3 +245,49 @@ def test_demo_prints_its_table_and_where_the_report_is(
     assert "chatter" not in shown.stdout
     found = json.loads(spul("demo", "--output-dir", tmp_path, "--seed", 5, "--json").stdout)
     assert found.keys() == {"base", "retrained", "unlearned", "report"}
+
+
+def test_gate_is_put_before_a_finished_run(copy: Path, config: Path, spul: Spul) -> None:
+    rows = config.parent / "test_retain.jsonl"
+    result = spul("gate", copy, "--epsilon", 0.1, "--calibration", rows, "--retain", config.parent / "retain.jsonl")
+    assert result.exit_code == 0, result.output
+    for word in ("unlearned, gated", "in the gate's scope", "12 calibration rows", "at most 10 %"):
+        assert word in " ".join(result.stdout.split())
+    again = json.loads(spul("gate", copy, "--detector", "tfidf", "--json").stdout)
+    assert again["gate"]["detector"] == "tfidf"
+    assert again["gate"]["calibration"]["epsilon"] == 0.1, "what is not said stays as it was"
+    assert "unlearned_gated/test_retain/gate_rate" in again["metrics"]
+    assert Run.open(copy).config.scope.detector == "tfidf"
+    page = spul("report", copy, "--json")
+    assert "Scope gate" in Path(json.loads(page.stdout)["report"]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--detector", "token-max"], "Did you mean 'token_max'?"),
+        (["--epsilon", "0"], "scope.epsilon"),
+        (["--epsilon", "0.1", "--calibration", "nowhere.csv"], "nowhere.csv"),
+        (["--epsilon", "0.0001"], "9999 calibration rows"),
+    ],
+)
+def test_gate_that_cannot_be_leaves_the_run_as_it_was(copy: Path, spul: Spul, flags: list[str], message: str) -> None:
+    before = {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()}
+    result = spul("gate", copy, *flags)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+    assert "Traceback" not in result.stderr
+    assert {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()} == before
+
+
+def test_unlearn_with_a_gate(config: Path, spul: Spul) -> None:
+    rows = config.parent / "test_retain.jsonl"
+    result = spul(
+        *("unlearn", "--config", config, "--gate", "--epsilon", 0.1, "--json"),
+        *(f"scope.calibration={rows}", "train.max_steps=2", "evaluation.bootstrap=100"),
+    )
+    assert result.exit_code == 0, result.output
+    assert "unlearned_gated/test_forget/gate_rate" in json.loads(result.stdout)["metrics"]
+    refused = spul("unlearn", "--config", config, "--epsilon", 0.1)
+    assert refused.exit_code == 2
+    assert "set scope.name=gate" in " ".join(refused.stderr.split())

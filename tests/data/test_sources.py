@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spul.data.settings import DataSettings
-from spul.data.sources import find_file, read_rows, to_examples
+from spul.data.sources import find_file, read_fields, read_rows, to_examples
 from spul.errors import DataError
 from spul.types import Example
 
@@ -168,3 +168,10 @@ def test_a_column_says_what_rows_share() -> None:
     ungrouped = examples(rows)
     assert [example.group for example in ungrouped] == ["", ""]
     assert [example.id for example in found] == [example.id for example in ungrouped]
+
+
+def test_fields_are_read_without_answers(tmp_path: Path) -> None:
+    source = write(tmp_path / "asked.csv", b"review,stars\nfine,5\ndull,1\n")
+    assert read_fields(source, settings(columns={"text": "review"}), ("text",)) == [{"text": "fine"}, {"text": "dull"}]
+    with pytest.raises(DataError, match=r"asked\.csv.*unknown column 'text'.*data\.columns\.text=COLUMN"):
+        read_fields(source, settings(), ("text",))

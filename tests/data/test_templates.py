@@ -79,3 +79,24 @@ def test_an_unusable_template_is_refused(text: str) -> None:
 def test_a_missing_field_is_named_with_the_closest_one() -> None:
     with pytest.raises(DataError, match=r"unknown field 'text'\. Did you mean 'texts'\?"):
         PAPER.render_prompt({"texts": "a"})
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        (TEMPLATES["sentiment"], {"text": "a fine film\n\nof two parts"}),
+        ("Q: {question}\nC: {context}\nA: {answer}", {"question": "Who? {no}", "context": "He.\nShe."}),
+        ("{text} and again {text}: {answer}", {"text": "x (1+1)"}),
+    ],
+)
+def test_fields_are_read_back_from_a_prompt(text: str, fields: dict[str, str]) -> None:
+    template = Template.parse(text)
+    assert template.read_prompt(template.render_prompt(fields)) == fields
+
+
+def test_other_texts_have_no_fields() -> None:
+    prompt = PAPER.render_prompt({"text": "a fine film"})
+    assert PAPER.read_prompt("a fine film") is None
+    assert PAPER.read_prompt(f"{prompt} positive") is None
+    again = Template.parse("{text} and again {text}: {answer}")
+    assert again.read_prompt("one and again other:") is None

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from spul.config import RunConfig
 from spul.errors import RunError
-from spul.evaluation import compute_metrics, evaluate_run, recompute_metrics
+from spul.evaluation import GATED, compute_metrics, evaluate_run, recompute_metrics
 from spul.runs import Run
+from spul.scopes import Gate, calibrate
 from spul.types import SPLIT_NAMES, Example, Splits
 from tests.fakes import ANSWERS, FakeModel, FakeTask, make_samples
 
@@ -138,3 +143,32 @@ def test_every_number_is_defined_or_says_why_not() -> None:
     for key, result in metrics.items():
         assert result.value is None, key
         assert result.reason, key
+
+
+class _ByLength:
+    """A detector that takes texts of eight characters for in scope."""
+
+    name = "by_length"
+
+    def score(self, texts: Sequence[str]) -> np.ndarray:
+        return np.array([float(len(text) == 8) for text in texts])
+
+
+def test_gated_model_stands_beside_the_ungated_one(run: Run) -> None:
+    """Of every split a quarter (5, 6, 7, 8 characters in turn) is in scope."""
+    splits, detector = make_splits(), cast(Any, _ByLength())
+    gate = Gate(detector, calibrate([0.0] * 9, 0.5), ("text",))
+    metrics = evaluate_run(run, make_models(splits), FakeTask(), splits, gate=gate)
+    plain, prompted, gated = (
+        {s.id: s for s in run.read_samples(f"{model}/test_forget")} for model in ("base", "unlearned", GATED)
+    )
+    assert metrics["unlearned/test_forget/generic_rate"].value == 1.0
+    assert metrics["unlearned_gated/test_forget/generic_rate"].value == 1 / 6
+    assert metrics["unlearned_gated/test_forget/gate_rate"].value == 1 / 6
+    assert metrics["unlearned_gated/test_retain/gate_auc"].value == pytest.approx(0.5, abs=0.05)
+    assert metrics["unlearned_gated/test_forget/unlearning_gap:accuracy"].value is not None
+    for id, sample in gated.items():
+        within = len(next(e for e in splits.test_forget if e.id == id).fields["text"]) == 8
+        source = prompted[id] if within else plain[id]
+        assert sample == replace(source, scope_score=float(within), in_scope=within)
+    assert recompute_metrics(run) == metrics

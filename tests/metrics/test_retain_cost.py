@@ -25,3 +25,15 @@ def test_gain_is_negative() -> None:
 def test_without_a_base_there_is_none() -> None:
     scored = Scored({"unlearned/test_retain": make_samples([RIGHT])}, ANSWERS, Bootstrap(100))
     assert list(RetainCost().rows(scored)) == []
+
+
+def test_behind_its_gate_the_model_has_a_cost_of_its_own() -> None:
+    """Everything lost in front of every query, half of it behind the gate."""
+    base = make_samples([RIGHT] * 4)
+    places = {"base/test_retain": base, "unlearned/test_retain": make_samples([WRONG] * 4)}
+    places |= {"unlearned_gated/test_retain": make_samples([RIGHT] * 2 + [WRONG] * 2)}
+    rows = dict(RetainCost().rows(Scored(places, ANSWERS, Bootstrap(100))))
+    assert {where: row.value for where, row in rows.items()} == {
+        "unlearned/test_retain": 1.0,
+        "unlearned_gated/test_retain": 0.5,
+    }

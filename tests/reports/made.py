@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import exp
 from pathlib import Path
 from random import Random
+
+import numpy as np
 
 from spul.config import RunConfig
 from spul.evaluation.evaluate import recompute_metrics
 from spul.files import write_jsonl
 from spul.runs import Run
+from spul.scopes import Gate, calibrate, save_gate
+from spul.scopes.token_max import TokenMax
 from spul.types import Sample
 from tests.fakes import ANSWERS, make_sample
 
@@ -31,14 +36,16 @@ def make_run(
     steps: int = 200,
     sizes: dict[str, int] | None = None,
     evaluated: bool = True,
+    gated: bool = False,
 ) -> Run:
-    """Make a complete, evaluated run in ``directory``."""
+    """Make a complete, evaluated run in ``directory``; with ``gated``, its prompt behind a scope gate too."""
     config = RunConfig.build(
         {
             "model": {"path": "a/base", "retrained": "a/retrained" if "retrained" in models else None},
             "data": {"builtin": "fictitious"},
             "task": {"labels": ANSWERS.labels, "generic_answers": ANSWERS.generic},
             "evaluation": {"bootstrap": 200},
+            "scope": "gate" if gated else "none",
             "output_dir": str(directory),
         }
     )
@@ -50,6 +57,8 @@ def make_run(
     for model in models:
         for split, count in (sizes or SIZES).items():
             run.write_samples(f"{model}/{split}", _samples(model, split, count))
+    if gated:
+        _add_gate(run, sizes or SIZES)
     run.record(
         facts={"answers": {"labels": list(ANSWERS.labels), "generic": list(ANSWERS.generic)}, "kept_step": steps}
     )
@@ -59,6 +68,19 @@ def make_run(
     cost |= {"seconds_per_epoch": 0.52, "tokens_per_second": 4321.4, "training_flops": 1234567890123456}
     run.seal(status="complete", finished="2026-11-23T18:00:00+00:00", cost=cost)
     return run
+
+
+def _add_gate(run: Run, sizes: dict[str, int]) -> None:
+    """Every eighth forget example is out of scope, every sixteenth retain example is in it."""
+    for split in sizes:
+        rows = zip(run.read_samples(f"unlearned/{split}"), run.read_samples(f"base/{split}"), strict=True)
+        samples = []
+        for i, (prompted, plain) in enumerate(rows):
+            inside = i % 8 > 0 if split.endswith("_forget") else i % 16 == 0
+            samples.append(replace(prompted if inside else plain, scope_score=2.0 * inside - 1, in_scope=inside))
+        run.write_samples(f"unlearned_gated/{split}", samples)
+    detector = TokenMax.learn(["anna sings"], ["boris plays"], run.config.scope, None)
+    save_gate(run.scope_dir, Gate(detector, calibrate(np.arange(99.0), 0.02), ("text",), {"calibration": "made up"}))
 
 
 def _samples(model: str, split: str, count: int) -> list[Sample]:

@@ -173,3 +173,16 @@ def test_colours_of_text_are_dark_enough() -> None:
 def test_run_without_metrics_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="evaluate it"):
         render_report([make_run(tmp_path, evaluated=False)])
+
+
+def test_scope_gate_has_a_section_of_its_own(page: Page, gated: Run) -> None:
+    of_gate = Page(render_report([gated])).text
+    assert "Scope gate" in of_gate
+    assert "Scope gate" not in page.text
+    for split in ("train_forget", "test_forget", "train_retain", "test_retain"):
+        for model in ("unlearned", "unlearned_gated"):
+            assert bare(gated.metrics[f"{model}/{split}/accuracy"]) in of_gate
+        assert bare(gated.metrics[f"unlearned_gated/{split}/gate_rate"]) in of_gate
+    told = " ".join(of_gate.split())
+    assert "Detector token_max; its threshold was set on 99 retain rows" in told
+    assert "one can list names that were to be forgotten" in told, "a gate's files disclose"

@@ -66,3 +66,15 @@ def test_cost_of_every_run(run: Run, alone: Run) -> None:
 def test_run_without_metrics_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="evaluate it"):
         results_table(make_run(tmp_path, evaluated=False))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_gated_model_has_lines_of_its_own(run: Run, gated: Run, width: int) -> None:
+    text = written(results_table(gated), width)
+    lines = text.splitlines()
+    assert max(len(line) for line in lines) <= width
+    assert sum(line.startswith("unlearned, gated") for line in lines) == 5, "four sections, and the gate's rate"
+    assert sum(line.startswith("unlearned ") for line in lines) == 4, "the ungated prompt has no rate of the gate"
+    assert number(gated.metrics["unlearned_gated/test_retain/gate_rate"]).partition(" ")[0] in text
+    assert "the prompt for every query" in text
+    assert "gate" not in written(results_table(run), width)

@@ -224,3 +224,36 @@ def test_a_budget_is_kept_or_not(rise: float, high: float, tone: str, words: str
         f"The loss of the true answers rose by {rise:.4f} (0.0010–{high:.4f}) nats per token"
     )
     assert finding.text.endswith(f"the budget is 0.01: {words}")
+
+
+GATED = {
+    "unlearned_gated__test_forget__gate_rate": share(0.8, 0.7, 0.9),
+    "unlearned_gated__test_forget__accuracy": share(0.2, 0.1, 0.3),
+    "unlearned_gated__test_retain__retain_cost": share(0.01, -0.01, 0.03),
+}
+
+
+def of_gate(low: float) -> Finding:
+    numbers = {**ACCURACY, **GATED, "unlearned_gated__test_retain__gate_rate": share(0.04, low, 0.08)}
+    metrics = {key.replace("__", "/"): result for key, result in numbers.items()}
+    found = verdict(Outcome(metrics, ("base", "unlearned", "unlearned_gated"), (), epsilon=0.02))
+    return {finding.heading: finding for finding in found}["Behind the scope gate"]
+
+
+def test_gate_is_told_beside_the_prompt_in_front_of_everything() -> None:
+    text = of_gate(low=0.019).text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "to 80.0 % (70.0–90.0) of the unseen forget examples" in text
+    assert "20.0 % (10.0–30.0) of the forget examples are answered right, against 0.0 %" in text
+    assert "more than the 2 %" not in text
+
+
+def test_gate_that_clearly_touches_more_than_promised_is_called_so() -> None:
+    finding = of_gate(low=0.021)
+    assert finding.tone == "bad"
+    assert "more than the 2 % it was calibrated to" in finding.text
+    assert "scope.calibration" in finding.text
+
+
+def test_run_without_a_gate_has_no_finding_on_it(run: Run, gated: Run) -> None:
+    said = [{finding.heading for finding in verdict(Outcome.of(one))} for one in (run, gated)]
+    assert said[1] - said[0] == {"Behind the scope gate"}

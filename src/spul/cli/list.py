@@ -23,6 +23,7 @@ class Kind(StrEnum):
     metrics = "metrics"
     prompts = "prompts"
     exports = "exports"
+    scopes = "scopes"
 
 
 def list_registered(
@@ -30,7 +31,7 @@ def list_registered(
     json_output: Json = False,
     debug: Debug = False,
 ) -> None:
-    """List the methods, objectives, tasks, metrics, prompts or exports that can be named."""
+    """List the methods, objectives, tasks, metrics, prompts, exports or scope detectors that can be named."""
     found = entries(kind)
     if json_output:
         show_json(found)

@@ -13,6 +13,7 @@ from spul.cli.demo import demo
 from spul.cli.evaluate import evaluate
 from spul.cli.export import export
 from spul.cli.finetune import finetune
+from spul.cli.gate import gate
 from spul.cli.list import list_registered
 from spul.cli.lr_range import lr_range
 from spul.cli.report import report
@@ -37,6 +38,7 @@ app.command("unlearn")(unlearn)
 app.command("finetune")(finetune)
 app.command("lr-range")(lr_range)
 app.command("evaluate")(evaluate)
+app.command("gate")(gate)
 app.command("score")(score)
 app.command("report")(report)
 app.command("export")(export)

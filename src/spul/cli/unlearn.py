@@ -24,6 +24,23 @@ def unlearn(
             "--evaluate/--no-evaluate", help="Evaluate on all splits and write the report.", rich_help_panel="Run"
         ),
     ] = True,
+    gate: Annotated[
+        bool,
+        typer.Option(
+            "--gate",
+            help="Put a scope gate in front: the prompt only for queries in scope. Same as scope=gate.",
+            rich_help_panel="Run",
+        ),
+    ] = False,
+    epsilon: Annotated[
+        float | None,
+        typer.Option(
+            "--epsilon",
+            help="With --gate: at most that share of retain queries is touched. Same as scope.epsilon.",
+            rich_help_panel="Run",
+            show_default=False,
+        ),
+    ] = None,
     resume: Resume = None,
     json_output: Json = False,
     debug: Debug = False,
@@ -37,7 +54,8 @@ def unlearn(
 
     Example: spul unlearn --model ./base --forget forget.csv --retain retain.csv --column text=review
     """
-    config = config_of(flags, resume)
+    forced = [*(["scope.name=gate"] if gate else []), *([f"scope.epsilon={epsilon}"] if epsilon is not None else [])]
+    config = config_of(flags, resume, *forced)
     remember_resume(context, config, resume)
     # After the configuration, so that a typo is answered before torch is imported.
     from spul import api

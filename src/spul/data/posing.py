@@ -159,6 +159,7 @@ class Poser:
             truncated,
             answers.options,
             example.group,
+            example.fields,
         )
 
     def _cut(self, example: Example, asked: _Asked, prompt: str) -> _Cut:

@@ -18,7 +18,7 @@ from spul.data.settings import DataSettings
 from spul.errors import DataError, unknown_name
 from spul.types import Example
 
-__all__ = ["ANSWER_COLUMNS", "find_file", "locate", "read_rows", "to_examples"]
+__all__ = ["ANSWER_COLUMNS", "find_file", "locate", "read_fields", "read_rows", "to_examples"]
 
 Columns = str | tuple[str, ...]
 """What a field is read from: one column, or several that make a list."""
@@ -74,6 +74,19 @@ def read_rows(source: str) -> list[Row]:
     if not rows:
         raise DataError(f"expected rows in {source}, but it has none")
     return rows
+
+
+def read_fields(source: str, settings: DataSettings, fields: Sequence[str]) -> list[dict[str, str]]:
+    """Return the fields of every row of a source that needs no answers.
+
+    Raises:
+        DataError: as :func:`read_rows`, or a column is missing.
+    """
+    rows = read_rows(source)
+    columns: dict[str, Columns] = {field: settings.columns.get(field, field) for field in fields}
+    _check_columns(columns, rows, source)
+    texts = [_values(rows, column, source) for column in columns.values()]
+    return [dict(zip(fields, values, strict=True)) for values in zip(*texts, strict=True)]
 
 
 def to_examples(
@@ -138,6 +151,12 @@ def _columns(rows: Sequence[Row], settings: DataSettings, where: str, fields: Se
     fallback = next((name for name in ANSWER_COLUMNS if name in present), ANSWER_COLUMNS[0])
     columns["answer"] = settings.columns.get("answer", fallback)
     columns |= {name: settings.columns[name] for name in ("id", GROUP) if name in settings.columns}
+    _check_columns(columns, rows, where)
+    return columns
+
+
+def _check_columns(columns: Mapping[str, Columns], rows: Sequence[Row], where: str) -> None:
+    present = dict.fromkeys(name for row in rows for name in row)
     for field, named in columns.items():
         for column in (named,) if isinstance(named, str) else named:
             if column not in present:
@@ -145,7 +164,6 @@ def _columns(rows: Sequence[Row], settings: DataSettings, where: str, fields: Se
                     f"{where}, for the field {field!r}: {unknown_name('column', column, present)}. Name the right one "
                     f"with data.columns.{field}=COLUMN."
                 )
-    return columns
 
 
 def _values(rows: Sequence[Row], columns: Columns, where: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Formatter
@@ -69,6 +70,21 @@ class Template:
             DataError: a field is missing.
         """
         return f"{self.render_prompt(fields)}{self.separator}{answer}"
+
+    def read_prompt(self, prompt: str) -> dict[str, str] | None:
+        """Return the fields of a prompt of this template's form, ``None`` for any other text.
+
+        The inverse of :meth:`render_prompt`, but where a field's own text holds what stands between fields: a field
+        ends at the first chance.
+        """
+        pattern, seen = "", set[str]()
+        for literal, name in self.pieces:
+            pattern += re.escape(literal)
+            if name is not None:
+                pattern += f"(?P={name})" if name in seen else f"(?P<{name}>.*?)"
+                seen.add(name)
+        found = re.fullmatch(pattern, prompt, re.DOTALL)
+        return None if found is None else found.groupdict()
 
     def start_of(self, name: str, fields: Mapping[str, str]) -> int:
         """Return where in the prompt the (first) value of field ``name`` starts, in characters.

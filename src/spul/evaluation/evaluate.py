@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 
 from spul.errors import RunError
 from spul.metrics import METRICS, Bootstrap, Scored
 from spul.runs import Run
+from spul.scopes import Gate
 from spul.tasks import Task, score_split
 from spul.types import SPLIT_NAMES, AnswerSpace, Example, LanguageModel, MetricResult, Sample, Splits
 
-__all__ = ["ANSWERS_FACT", "compute_metrics", "evaluate_run", "recompute_metrics"]
+__all__ = ["ANSWERS_FACT", "GATED", "compute_metrics", "evaluate_run", "recompute_metrics", "write_gated_samples"]
+
+GATED = "unlearned_gated"
+"""What the unlearned model behind its scope gate is called, beside ``unlearned``, which is never gated."""
 
 ANSWERS_FACT = "answers"
 """Key of the manifest's facts under which the answer space stands, so that metrics recompute without data or model."""
@@ -48,6 +53,7 @@ def evaluate_run(
     task: Task,
     splits: Splits,
     progress: Progress | None = None,
+    gate: Gate | None = None,
 ) -> dict[str, MetricResult]:
     """Score the models on the four splits; write samples and metrics into the run, and return the metrics.
 
@@ -58,6 +64,7 @@ def evaluate_run(
         task: poses the examples and reads the answers.
         splits: the data; at most ``evaluation.max_rows`` of every split are scored, drawn with the run's seed.
         progress: told how far it is.
+        gate: where there is one, the gated model stands beside them as ``unlearned_gated``.
     """
     settings = run.config.evaluation
     for split in SPLIT_NAMES:
@@ -66,9 +73,33 @@ def evaluate_run(
             where = f"{name}/{split}"
             samples = score_split(model, task, queries, _at(progress, where))
             run.write_samples(where, samples)
+    if gate is not None:
+        write_gated_samples(run, gate, splits)
     answers = {"labels": list(task.answers.labels), "generic": list(task.answers.generic)}
     run.record(facts={**run.manifest.facts, ANSWERS_FACT: answers})
     return recompute_metrics(run)
+
+
+def write_gated_samples(run: Run, gate: Gate, splits: Splits) -> None:
+    """Write the gated model's samples: in scope the unlearned model's, out of it the base model's.
+
+    Both are stored already, so no model runs, and what is out of scope is the base's bit for bit.
+
+    Args:
+        run: evaluated; locked, and unsealed, by the caller.
+        gate: decides.
+        splits: the data that the run was evaluated on.
+    """
+    for split in SPLIT_NAMES:
+        fields = {example.id: example.fields for example in splits[split]}
+        prompted, plain = (run.read_samples(f"{model}/{split}") for model in ("unlearned", "base"))
+        scores = gate.scores([gate.text(fields[sample.id]) for sample in prompted])
+        inside = gate.calibration.in_scope(scores)
+        rows = zip(prompted, plain, scores.tolist(), inside, strict=True)
+        run.write_samples(
+            f"{GATED}/{split}",
+            [replace(one if within else other, scope_score=s, in_scope=within) for one, other, s, within in rows],
+        )
 
 
 def recompute_metrics(run: Run) -> dict[str, MetricResult]:

@@ -18,7 +18,10 @@ from spul.registry import Registry
 from spul.stats import Interval, Resamples, percentile_interval
 from spul.types import AnswerSpace, MetricResult, Sample
 
-__all__ = ["METRICS", "Bootstrap", "Estimate", "Metric", "ModelMetric", "Scored"]
+__all__ = ["METRICS", "UNLEARNED", "Bootstrap", "Estimate", "Metric", "ModelMetric", "Scored"]
+
+UNLEARNED = ("unlearned", "unlearned_gated")
+"""The models that unlearning has made: the prompt in front of every query, and in front of those in scope."""
 
 
 class Bootstrap:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from spul.metrics._base import METRICS, Metric, Scored, join
+from spul.metrics._base import METRICS, UNLEARNED, Metric, Scored, join
 from spul.metrics._comparison import difference
 from spul.metrics.accuracy import Accuracy
 from spul.types import MetricResult
@@ -15,7 +15,10 @@ __all__ = ["RetainCost"]
 
 @METRICS.register("retain_cost")
 class RetainCost(Metric):
-    """Accuracy of the base model minus that of the unlearned model, on the retain splits, with a paired interval."""
+    """Accuracy of the base model minus that of the unlearned model, on the retain splits, with a paired interval.
+
+    The unlearned model behind its gate has a cost of its own.
+    """
 
     name: ClassVar[str] = "retain_cost"
     unit: ClassVar[str] = "share"
@@ -23,9 +26,10 @@ class RetainCost(Metric):
 
     def rows(self, scored: Scored) -> Iterator[tuple[str, MetricResult]]:
         """Yield the cost on every retain split, where both models were scored."""
-        if not {"unlearned", "base"} <= set(scored.models):
+        if "base" not in scored.models:
             return
-        for split in scored.splits:
-            if split.endswith("_retain"):
-                cost = difference(Accuracy(), scored, "base", "unlearned", split)
-                yield join("unlearned", split), cost.result(self.unit, self.higher_is_better)
+        for model in UNLEARNED:
+            for split in scored.splits if model in scored.models else ():
+                if split.endswith("_retain"):
+                    cost = difference(Accuracy(), scored, "base", model, split)
+                    yield join(model, split), cost.result(self.unit, self.higher_is_better)

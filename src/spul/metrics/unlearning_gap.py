@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from spul.metrics._base import METRICS, Metric, ModelMetric, Scored, join
+from spul.metrics._base import METRICS, UNLEARNED, Metric, ModelMetric, Scored, join
 from spul.metrics._comparison import Difference, difference
 from spul.types import MetricResult
 
@@ -30,7 +30,7 @@ class UnlearningGap(Metric):
     name: ClassVar[str] = "unlearning_gap"
     unit: ClassVar[str] = "as the metric's"
     higher_is_better: ClassVar[bool | None] = False
-    models: ClassVar[tuple[str, ...]] = ("unlearned", "base")
+    models: ClassVar[tuple[str, ...]] = (*UNLEARNED, "base")
 
     of: ModelMetric
 
@@ -46,7 +46,10 @@ class UnlearningGap(Metric):
         return [cls(metric) for metric in metrics if metric.gap_is_reported]
 
     def rows(self, scored: Scored) -> Iterator[tuple[str, MetricResult]]:
-        """Yield the gap of the unlearned model and of its base; undefined where there is no retrained model."""
+        """Yield the gap of the unlearned model, gated and not, and of its base.
+
+        Undefined where there is no retrained model.
+        """
         for model in self.models:
             for place in self.of.places(scored) if model in scored.models else ():
                 if RETRAINED in scored.models:

@@ -12,8 +12,14 @@ from spul.types import MetricResult
 __all__ = ["SHOWN_SPLITS", "Outcome", "split_title", "title"]
 
 SHOWN_SPLITS = ("train_forget", "test_forget", "train_retain", "test_retain")
-MODELS = ("base", "retrained", "unlearned", "pretrained")
-TITLES = {"base": "base", "retrained": "retrained", "unlearned": "unlearned", "pretrained": "pre-trained"}
+MODELS = ("base", "retrained", "unlearned", "unlearned_gated", "pretrained")
+TITLES = {
+    "base": "base",
+    "retrained": "retrained",
+    "unlearned": "unlearned",
+    "unlearned_gated": "unlearned, gated",
+    "pretrained": "pre-trained",
+}
 CONSTANT = "constant:"
 MOST_CONSTANTS = 4
 
@@ -28,6 +34,7 @@ class Outcome:
         constants: which constant predictors are shown: all of them, or of many labels those that are right most often.
         prompted: whether the unlearned model is the base behind a soft prompt, and not one with other weights.
         budget: what became of the budget that the retain loss was to stay in, where the run had one.
+        epsilon: the share of retain queries that the scope gate may touch; ``None`` without a gate.
     """
 
     metrics: Mapping[str, MetricResult]
@@ -35,6 +42,7 @@ class Outcome:
     constants: tuple[str, ...]
     prompted: bool = True
     budget: Mapping[str, Any] | None = None
+    epsilon: float | None = None
 
     @classmethod
     def of(cls, run: Run) -> Outcome:
@@ -54,7 +62,9 @@ class Outcome:
 
         best = sorted(constants, key=lambda name: (-right(name), name))[:MOST_CONSTANTS]
         budget = run.manifest.facts.get("retain_budget")
-        return cls(metrics, models, tuple(sorted(best)), run.config.trainable == "prompt", budget)
+        epsilon = run.config.scope.epsilon if run.config.scope.name == "gate" else None
+        prompted = run.config.trainable == "prompt"
+        return cls(metrics, models, tuple(sorted(best)), prompted, budget, epsilon)
 
     def get(self, model: str, split: str, metric: str) -> MetricResult | None:
         """Return a number, ``None`` where it was not computed; ``split`` is empty for what is no split's."""

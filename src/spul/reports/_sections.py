@@ -17,6 +17,7 @@ __all__ = [
     "confusion_table",
     "cost_rows",
     "gap_table",
+    "gate_table",
     "main_tables",
     "membership_tables",
     "more_tables",
@@ -55,7 +56,7 @@ class Table:
     caption: str
     head: tuple[Cell, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-    marked: tuple[str, ...] = ("unlearned",)
+    marked: tuple[str, ...] = ("unlearned", "unlearned, gated")
 
     @property
     def notes(self) -> list[str]:
@@ -122,7 +123,7 @@ def removal_table(outcome: Outcome) -> Table | None:
 
 def gap_table(outcome: Outcome) -> Table | None:
     """Return the distance to the retrained model, beside the base's; ``None`` without an unlearned model."""
-    models = [model for model in ("base", "unlearned") if model in outcome.models]
+    models = [model for model in ("base", "unlearned", "unlearned_gated") if model in outcome.models]
     if "unlearned" not in models:
         return None
     rows = tuple(
@@ -136,6 +137,21 @@ def gap_table(outcome: Outcome) -> Table | None:
     marked = tuple(heading for heading, _ in rows if heading.startswith("unlearned"))
     caption = "Unlearning gap: distance to the model retrained without the forget set; 0 is perfect"
     return Table(caption, tuple(Cell(split_title(split)) for split in SHOWN_SPLITS), rows, marked)
+
+
+def gate_table(outcome: Outcome) -> Table | None:
+    """Return which share of every split the scope gate takes for in scope; ``None`` without a gate."""
+    if "unlearned_gated" not in outcome.models:
+        return None
+    sides = (("train", "train_retain"), ("test", "test_retain"))
+    rates = tuple(_cell(outcome.get("unlearned_gated", split, "gate_rate")) for split in SHOWN_SPLITS)
+    rows: list[tuple[str, tuple[Cell, ...]]] = [("in scope, %", rates)]
+    for heading, metric in (("AUC", "gate_auc"), ("AUC, like lengths", "gate_auc:length_matched")):
+        found = {side: _cell(outcome.get("unlearned_gated", split, metric)) for side, split in sides}
+        # One number tells forget from retain of a side, so it stands once.
+        rows.append((heading, (found["train"], found["test"], Cell(""), Cell(""))))
+    caption = "The scope gate: what the prompt is applied to, and how well its detector tells forget from retain"
+    return Table(caption, tuple(Cell(split_title(split)) for split in SHOWN_SPLITS), tuple(rows), ())
 
 
 def membership_tables(outcome: Outcome) -> list[Table]:

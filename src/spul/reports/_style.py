@@ -52,6 +52,7 @@ _MARKS = {
     "base": Mark(OKABE_ITO["blue"], "o"),
     "retrained": Mark(OKABE_ITO["green"], "D"),
     "unlearned": Mark(OKABE_ITO["vermillion"], "s"),
+    "unlearned_gated": Mark(OKABE_ITO["orange"], "P"),
     "pretrained": Mark(OKABE_ITO["purple"], "^"),
 }
 _CONSTANT = Mark(OKABE_ITO["grey"], "x", 7.0)

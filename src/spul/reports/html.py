@@ -6,6 +6,7 @@ shown: a page about forgetting should not spread what is to be forgotten.
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from spul.reports._outcome import SHOWN_SPLITS, Outcome, split_title
 from spul.reports.pictures import Picture, answers_picture, loss_picture, trade_off_picture
 from spul.reports.verdict import Finding, verdict
 from spul.runs import Run
+from spul.scopes import Calibration
 from spul.types import AnswerSpace
 
 __all__ = ["render_report", "write_report"]
@@ -62,6 +64,8 @@ class Chapter:
     figures: list[Figure]
     removal: sections.Table | None
     gap: sections.Table | None
+    gate: sections.Table | None
+    calibration: str
     prompted: bool
     grouped: str
     membership: list[sections.Table]
@@ -114,12 +118,30 @@ def _chapter(run: Run, outcome: Outcome) -> Chapter:
         figures=_figures(run, outcome, answers),
         removal=sections.removal_table(outcome),
         gap=sections.gap_table(outcome),
+        gate=sections.gate_table(outcome),
+        calibration=_calibration(run),
         prompted=outcome.prompted,
         grouped=outcome.grouped,
         membership=sections.membership_tables(outcome),
         confusions=_confusions(run, answers),
         cost=sections.cost_rows(run),
         config=run.config.to_yaml(),
+    )
+
+
+def _calibration(run: Run) -> str:
+    """Return what is promised of the gate's threshold, in words; nothing without a gate."""
+    record = run.scope_dir / "scope.json"
+    if run.config.scope.name != "gate" or not record.is_file():
+        return ""
+    known = json.loads(record.read_text(encoding="utf-8"))
+    calibration = Calibration(**known["calibration"])
+    low, high = (100 * share for share in calibration.range)
+    return (
+        f"Detector {known['detector']}; its threshold was set on {calibration.n:,} retain rows that it had not learned "
+        f"from ({known['facts']['calibration']}). Of retain queries like these at most {100 * calibration.epsilon:g} % "
+        f"are touched on average over calibrations; by this very threshold, {low:.1f} to {high:.1f} % with 95 % "
+        "confidence."
     )
 
 

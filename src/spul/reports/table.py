@@ -26,6 +26,8 @@ MEMBERSHIP = (
     ("membership_auc_generic", "by the probability of a generic answer"),
 )
 MEMBERSHIP_HEADING = "can train forget be told from test forget? AUC of membership inference; 0.5: no"
+GATE_SECTION = ("gate_rate", "in the gate's scope, %: what the prompt is applied to", False)
+UNLEARNED = ("unlearned", "unlearned_gated")
 WIDEST_CELL = len("100.0 (92.6–100.0)")
 LEAST_CELL = len("(92.6–100.0)")
 
@@ -40,15 +42,17 @@ class ResultsTable:
         models = (*self._outcome.models, *self._outcome.constants)
         names = max(len(title(model)) for model in models)
         between = " " if options.max_width >= names + len(SHOWN_SPLITS) * (WIDEST_CELL + 1) else "\n"
-        for metric, heading, with_constants in SECTIONS:
+        gated = (GATE_SECTION,) if "unlearned_gated" in models else ()
+        for metric, heading, with_constants in (*SECTIONS, *gated):
             yield Text(heading, style="bold")
             table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
             table.add_column("", min_width=names)
             for split in SHOWN_SPLITS:
                 table.add_column(split_title(split), justify="right", min_width=LEAST_CELL)
-            for model in self._outcome.models + (self._outcome.constants if with_constants else ()):
+            shown = self._outcome.models if metric != "gate_rate" else ("unlearned_gated",)
+            for model in shown + (self._outcome.constants if with_constants else ()):
                 cells = [_cell(self._outcome.get(model, split, metric), between) for split in SHOWN_SPLITS]
-                table.add_row(Text(title(model), style="bold" if model == "unlearned" else ""), *cells)
+                table.add_row(Text(title(model), style="bold" if model in UNLEARNED else ""), *cells)
             yield table
             yield ""
         yield Text(MEMBERSHIP_HEADING, style="bold")
@@ -56,6 +60,8 @@ class ResultsTable:
         yield ""
         if self._outcome.grouped:
             yield self._outcome.grouped
+        if gated:
+            yield "Unlearned: the prompt for every query. Unlearned, gated: for those in scope, else the base."
         if "unlearned" in models and self._outcome.prompted:
             yield "The prompt suppresses; it does not erase: leave it out, and the base is back."
 
@@ -66,7 +72,7 @@ class ResultsTable:
             table.add_column(heading, justify="right")
         for model in self._outcome.models:
             cells = [_cell(self._outcome.get(model, "", metric), " ") for metric, _ in MEMBERSHIP]
-            table.add_row(Text(title(model), style="bold" if model == "unlearned" else ""), *cells)
+            table.add_row(Text(title(model), style="bold" if model in UNLEARNED else ""), *cells)
         return table
 
 

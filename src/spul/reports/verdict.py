@@ -48,7 +48,8 @@ def verdict(outcome: Outcome) -> list[Finding]:
     """Return what there is to say of the unlearned model; nothing where there is none.
 
     Every finding but that of the budget is about the test splits: examples of the same kinds that no model was trained
-    on. The budget is of the validation part, by which the weights were set.
+    on. The budget is of the validation part, by which the weights were set. All but that on the scope gate are about
+    the prompt in front of every query.
     """
     if "unlearned" not in outcome.models:
         return []
@@ -62,6 +63,7 @@ def verdict(outcome: Outcome) -> list[Finding]:
         _losses,
         _membership,
         _length,
+        _gate,
     )
     return [finding for teller in tellers if (finding := teller(outcome)) is not None]
 
@@ -258,6 +260,28 @@ def _says_generic(outcome: Outcome) -> bool:
     """Return whether generic answers are what the unlearned model gives at all: in match mode they are not."""
     rates = [outcome.value("unlearned", split, "generic_rate") for split in ("train_forget", FORGET)]
     return any((rate or 0.0) > SOME for rate in rates)
+
+
+def _gate(outcome: Outcome) -> Finding | None:
+    """Say what the scope gate lets the prompt at, and what comes of it; nothing else here is about the gated model."""
+    caught, touched = (outcome.get("unlearned_gated", split, "gate_rate") for split in (FORGET, RETAIN))
+    right, plain = (outcome.get(model, FORGET, "accuracy") for model in ("unlearned_gated", "unlearned"))
+    cost = outcome.get("unlearned_gated", RETAIN, "retain_cost")
+    if caught is None or touched is None or not _all_defined(caught, touched, right, plain):
+        return None
+    text = (
+        f"The gate applies the prompt to {_per_cent(caught)} of the unseen forget examples and to {_per_cent(touched)} "
+        f"of the unseen retain examples; all others get the base model's answer. So {_per_cent(right)} of the forget "
+        f"examples are answered right, against {_per_cent(plain)} with the prompt in front of everything"
+    )
+    text += f", and retain accuracy changes by {signed(_negated(cost))} points." if _all_defined(cost) and cost else "."
+    if outcome.epsilon is not None and touched.low is not None and touched.low > outcome.epsilon:
+        text += (
+            f" That is more than the {100 * outcome.epsilon:g} % it was calibrated to: these retain examples are not "
+            "like the calibration rows. Calibrate on queries like those that will be asked (scope.calibration)."
+        )
+        return Finding("Behind the scope gate", text, "bad")
+    return Finding("Behind the scope gate", text, _tone(cost))
 
 
 def _all_defined(*results: MetricResult | None) -> bool:
