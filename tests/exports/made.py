@@ -36,8 +36,8 @@ TEXTS = (
 )
 SECRET = "clara"
 CHAT = (
-    "{{ bos_token }}{% for message in messages %}[ {{ message['role'] }} ] {{ message['content'] }} "
-    "{% endfor %}{% if add_generation_prompt %}[ assistant ]{% endif %}"
+    "{{ bos_token }}{% for message in messages %}{{ message['role'] }} : {{ message['content'] }} "
+    "{% endfor %}{% if add_generation_prompt %}assistant :{% endif %}"
 )
 LOOSE = ExportSettings(max_soft_mass=1.0)
 """Hidden states of random models point everywhere, so nothing masks the soft tokens well."""

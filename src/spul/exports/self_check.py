@@ -20,6 +20,7 @@ from spul.settings import Settings
 
 __all__ = [
     "Check",
+    "chat_ids",
     "check_chat",
     "check_greedy",
     "check_logits",
@@ -203,13 +204,14 @@ def check_chat(directory: Path, soft: Ids, reference: Reference, like: PromptedM
     for text in texts:
         turn = {"role": "user", "content": text}
         for talk in ([turn], [turn, {"role": "assistant", "content": text}, turn]):
-            own, ids = (_chat_ids(tokenizer, talk) for tokenizer in (baked, base))
+            own, ids = (chat_ids(tokenizer, talk) for tokenizer in (baked, base))
             wrong += own != [*soft, *ids]
             n += 1
     return [Check(name="chat template: talks encoded otherwise", value=wrong, bound=0, n=n, unit="talks")]
 
 
-def _chat_ids(tokenizer: Any, talk: list[dict[str, str]]) -> list[int]:
+def chat_ids(tokenizer: Any, talk: list[dict[str, str]]) -> list[int]:
+    """Return what a chat template makes of a talk, up to where the model answers."""
     encoded = tokenizer.apply_chat_template(talk, add_generation_prompt=True, tokenize=True, return_dict=True)
     ids: list[int] = encoded["input_ids"]
     return ids
