@@ -47,10 +47,16 @@ def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_table_2_beside_the_papers_numbers(place: Path) -> None:
     request = tiny_request(place, "table2", methods=("ga_gd", "spul"))
-    page, table = benchmarks.reproduce(request, command="spul reproduce table2")
+    page, table = benchmarks.reproduce(request)
     assert len(done) == 8  # base, retrained, GA + GD and SPUL for two seeds
     text = page.read_text(encoding="utf-8")
-    for words in ("*99.15 / 99.39*", "Retrained without", "Always “negative”", "Over-forgetting", "```bash\nspul rep"):
+    for words in (
+        "*99.15 / 99.39*",
+        "Retrained without",
+        "Always “negative”",
+        "Over-forgetting",
+        "--seeds 1,2 --methods ga_gd,spul",
+    ):
         assert words in text
     assert "GA + GD: 0.0" in text or "GA + GD: 0.001" in text  # the rates that were chosen
     with table.open(encoding="utf-8", newline="") as file:
@@ -66,18 +72,18 @@ def test_table_2_beside_the_papers_numbers(place: Path) -> None:
     # Once more: the same page, and nothing is trained.
     done.clear()
     before = text
-    benchmarks.reproduce(request, command="spul reproduce table2")
+    benchmarks.reproduce(request)
     assert done == [] and page.read_text(encoding="utf-8") == before
 
 
 def test_figures_and_costs_are_drawn_from_the_same_runs(place: Path) -> None:
-    benchmarks.reproduce(tiny_request(place, "table2", methods=("spul",), seeds=(1,)), command="…")
+    benchmarks.reproduce(tiny_request(place, "table2", methods=("spul",), seeds=(1,)))
     done.clear()
     requests = [
         tiny_request(place, "figure1", seeds=(1,)),
         tiny_request(place, "efficiency", methods=("spul",), seeds=(1,)),
     ]
-    files = [file for request in requests for file in benchmarks.reproduce(request, command="…")]
+    files = [file for request in requests for file in benchmarks.reproduce(request)]
     assert done == []
     pictures = [file for file in files if file.suffix == ".png"]
     assert [picture.read_bytes()[:4] for picture in pictures] == [b"\x89PNG"]
@@ -90,7 +96,7 @@ def test_figures_and_costs_are_drawn_from_the_same_runs(place: Path) -> None:
 @pytest.mark.slow
 def test_a_skewed_set_has_balanced_accuracy_and_questions_have_a_table_too(place: Path) -> None:
     request = tiny_request(place, "table2", data=("yelp_entity", "mcq_mmlu"), methods=("spul",), seeds=(1,))
-    pages = [file for file in benchmarks.reproduce(request, command="…") if file.suffix == ".md"]
+    pages = [file for file in benchmarks.reproduce(request) if file.suffix == ".md"]
     yelp, mmlu = (page.read_text(encoding="utf-8") for page in pages)
     assert "Balanced accuracy" in yelp and "Balanced accuracy" not in mmlu
     assert "*89.74 / 93.43*" in yelp and "*99.38 / 99.45*" in mmlu and "Always “A”" in mmlu
@@ -106,7 +112,7 @@ def test_a_job_that_fails_is_named_on_the_page_and_ends_with_an_error(
 
     monkeypatch.setattr(benchmarks, "run_jobs", partial(runner.run_jobs, do=fails))
     with pytest.raises(RunError, match=r"1 job\(s\) failed.*\n.*s1-spul-p2: the disk is gone"):
-        benchmarks.reproduce(tiny_request(place, "figure2", seeds=(1,)), command="…")
+        benchmarks.reproduce(tiny_request(place, "figure2", seeds=(1,)))
     page = place / "out" / "figure2-sst2_entity-base.md"
     assert "the disk is gone" in page.read_text(encoding="utf-8")
     assert "| p = 2 | – / – |" in page.read_text(encoding="utf-8")

@@ -22,10 +22,10 @@ SPLITS = ("train_retain", "train_forget", "test_retain", "test_forget")
 """In the paper's order."""
 NOTHING = "–"
 REASONS = """The base here has {parameters} parameters and was made from scratch in minutes; the paper's have 1.3 to 13
-billion. Such a base remembers its forget rows word for word but cannot tell *who* a phrase is about, so what a prompt
-learns to hide is in good part "long, well-known phrase", and rows to keep pay for it. Prompts of billion-parameter
-models need rates of 1e-4; here they need far larger ones. The baselines' rates were searched with the same small budget
-for each (below), which the paper's were too, over rates that it does not name."""
+billion and had read far more. On such a base a prompt hides less selectively: generic answers on test retain, and on
+retain rows that are as long as forget rows, show what else it hides, and that is what retain accuracy pays for.
+Training is short as well. The baselines' rates were searched with the same small budget for each, over the rates below;
+the paper does not name the rates that it searched."""
 
 
 STANDS_OUT = 0.02
@@ -37,8 +37,8 @@ class Provenance:
     """What made a page.
 
     Attributes:
-        command: as typed.
-        environment: versions by package.
+        command: what makes it again.
+        environment: versions by package, as the runs recorded them.
         wall_seconds, cpu_seconds: of all runs of the table, evaluation included; ``None`` where they were made by
             another command.
     """
@@ -164,7 +164,7 @@ def as_csv(results: Results) -> str:
 
 def _title(results: Results) -> str:
     name = results.plan.table.replace("table", "Table ").replace("figure", "Figure ").capitalize()
-    return f"{name} on {results.plan.data.title}, base `{results.plan.base.name}`"
+    return f"{name} on {results.plan.data.title}, base `{results.plan.base.slug}`"
 
 
 def _head(results: Results) -> list[str]:
@@ -263,6 +263,7 @@ def _made(results: Results, provenance: Provenance) -> list[str]:
     if rates:
         parts += ["Learning rates of the baselines, searched on validation parts of train, the chosen one a seed:"]
         parts += _bullets(rates)
+    parts += _bullets(_prompts(results))
     if provenance.wall_seconds is not None and provenance.cpu_seconds is not None:
         parts.append(
             f"All runs of this page: {provenance.cpu_seconds:,.0f} CPU-seconds, {provenance.wall_seconds:,.0f} s by "
@@ -279,6 +280,19 @@ def _rates(results: Results) -> Iterator[str]:
         if chosen:
             tried = ", ".join(f"{entry['learning_rate']:g}" for entry in found[0]["tries"]) if found[0] else ""
             yield f"{row.title}: {', '.join(f'{rate:g}' for rate in chosen)} (of {tried})"
+
+
+def _prompts(results: Results) -> Iterator[str]:
+    """Say how the prompts were trained; their rates are the profile's and were not searched."""
+    for row in results.rows:
+        runs = results.runs_of(row.arm) if row.model == "unlearned" else []
+        if runs and runs[0].config.trainable == "prompt":
+            config = runs[0].config
+            yield (
+                f"{row.title}: `{config.prompt.kind}`, p = {config.prompt.num_virtual_tokens}, α = "
+                f"{config.retain.alpha:g}, β = {config.retain.beta:g}, {runs[0].cost.get('steps')} steps of "
+                f"{config.train.batch_size} rows at a rate of {config.train.learning_rate:g}, which was not searched."
+            )
 
 
 def _paper(results: Results, row: Row) -> dict[str, PaperCell] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import resource
+import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,6 @@ from spul.errors import ConfigError, RunError, unknown_name
 from spul.files import write_bytes, write_json, write_text
 from spul.studies.progress import job_lines
 from spul.studies.runner import run_jobs
-from spul.versions import environment
 
 __all__ = ["SMALL_DATA", "Request", "plans_of", "reproduce"]
 
@@ -84,14 +84,13 @@ def plans_of(request: Request, *, make: bool = False) -> list[Plan]:
     return [_plan(request, base, dataset(name), make=make) for base in bases for name in names]
 
 
-def reproduce(request: Request, *, command: str) -> list[Path]:
+def reproduce(request: Request) -> list[Path]:
     """Run what is missing and write a page (Markdown), its numbers (CSV) and pictures (PNG) for every plan.
 
     A run that is there is not run again; one that was cut off goes on.
 
     Args:
         request: what is wanted.
-        command: as typed; it stands on the pages.
 
     Returns:
         The files that were written, pages first.
@@ -105,8 +104,10 @@ def reproduce(request: Request, *, command: str) -> list[Path]:
     failed: dict[str, str] = {}
     for plan in plans_of(request, make=True):
         errors = _run(plan, request.processes)
-        provenance = Provenance(command, environment(), **_times(plan))
-        written += _write(plan, collect(plan, errors), request.out, provenance)
+        results = collect(plan, errors)
+        # As the runs were made, by whichever version, not as this process is.
+        made_by = next(iter(results.runs.values())).manifest.environment
+        written += _write(results, request.out, Provenance(_command(request, plan), made_by, **_times(plan)))
         failed |= errors
     if failed:
         told = "\n".join(f"{name}: {why}" for name, why in failed.items())
@@ -134,6 +135,15 @@ def _plan(request: Request, base_name: str, data: Dataset, *, make: bool) -> Pla
         generic=generic,
         methods=request.methods,
     )
+
+
+def _command(request: Request, plan: Plan) -> str:
+    """Return what makes the plan's page again, wherever its files lie."""
+    seeds = ",".join(map(str, plan.seeds))
+    parts = ["spul", "reproduce", plan.table, "--data", plan.data.name, "--base", plan.base.name, "--seeds", seeds]
+    if request.methods is not None:
+        parts += ["--methods", ",".join(request.methods)]
+    return shlex.join([*parts, *(["--full"] if request.full else [])])
 
 
 def _run(plan: Plan, processes: int) -> dict[str, str]:
@@ -171,7 +181,8 @@ def _times(plan: Plan) -> dict[str, float | None]:
     return {name: found.get(name) for name in ("wall_seconds", "cpu_seconds")}
 
 
-def _write(plan: Plan, results: Results, out: Path, provenance: Provenance) -> list[Path]:
+def _write(results: Results, out: Path, provenance: Provenance) -> list[Path]:
+    plan = results.plan
     page, table, picture = (out / f"{plan.name}{suffix}" for suffix in (".md", ".csv", ".png"))
     if plan.table == "figure1":
         found = embed(results.runs_of("spul")[0], seed=plan.seeds[0])

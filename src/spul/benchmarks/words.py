@@ -48,8 +48,8 @@ def what_is_hidden(results: Results) -> Iterator[str]:
         if plain is None or hidden is None or base is None or None in (plain.result.value, hidden.result.value):
             continue
         yield (
-            f"{row.title}: {_percent(plain)} right on train forget, but {_percent(hidden)} when only the task's labels "
-            f"may be answered (base {_percent(base)})."
+            f"{row.title}: {_percent(plain)} right on train forget, {_percent(hidden)} when only the task's labels may "
+            f"be answered (base {_percent(base)})."
         )
 
 

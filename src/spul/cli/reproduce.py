@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -95,7 +93,7 @@ def reproduce(
             show(*(f"{job.name:<44} {job.config.method:<10} {', '.join(job.needs)}" for job in jobs))
         return
     with results_only():
-        files = benchmarks.reproduce(request, command=shlex.join(["spul", *sys.argv[1:]]))
+        files = benchmarks.reproduce(request)
     if json_output:
         show_json({"files": [str(file) for file in files]})
     else:
