@@ -173,7 +173,7 @@ SMALL = Profile(
         },
         "evaluation": _SMALL_EVALUATION,
     },
-    rates={"*": (3e-4, 1e-3, 3e-3)},
+    rates={"*": (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)},
     generic_answers={"classification": ("neutral",), "multiple_choice": ("unknown",)},
     grid=((0.1, 0.0), (0.1, 1.0), (1.0, 0.0), (1.0, 0.5), (1.0, 1.0)),
 )
