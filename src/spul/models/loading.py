@@ -66,6 +66,7 @@ def load_base(settings: ModelSettings, path: str | None = None) -> LoadedBase:
         )
     if settings.quantization == "none":
         torch.nn.Module.to(model, device)
+    _keep_differentiable(model)
     return LoadedBase(model.eval(), tokenizer)
 
 
@@ -110,6 +111,17 @@ def _config_and_tokenizer(settings: ModelSettings, source: str) -> tuple[PreTrai
 
 def _origin(settings: ModelSettings) -> dict[str, Any]:
     return {"revision": settings.revision, "trust_remote_code": settings.trust_remote_code}
+
+
+def _keep_differentiable(model: PreTrainedModel) -> None:
+    """Keep bitsandbytes from repacking four-bit weights for inference, which it does in eval mode on some CPUs.
+
+    The product of repacked weights has no derivative: gradients to a prompt in front would vanish there, and go on
+    through the residual stream as if nothing were amiss.
+    """
+    for module in model.modules():
+        if type(module).__name__ == "Linear4bit":
+            module.support_avx512bf16_for_cpu = False
 
 
 @contextmanager
