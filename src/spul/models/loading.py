@@ -119,6 +119,7 @@ def _keep_differentiable(model: PreTrainedModel) -> None:
     The product of repacked weights has no derivative: gradients to a prompt in front would vanish there, and go on
     through the residual stream as if nothing were amiss.
     """
+    module: Any
     for module in model.modules():
         if type(module).__name__ == "Linear4bit":
             module.support_avx512bf16_for_cpu = False
