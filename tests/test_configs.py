@@ -9,9 +9,12 @@ import pytest
 
 import spul
 from spul.config import RunConfig
+from spul.studies.plan import make_plan
+from spul.studies.settings import StudyConfig
 
 ROOT = Path(__file__).parents[1]
-CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+STUDIES = sorted((ROOT / "configs").glob("study_*.yaml"))
+CONFIGS = sorted({*(ROOT / "configs").glob("*.yaml")} - {*STUDIES})
 DATA = Path(os.environ.get("SPUL_DATA", ROOT.parent / "shared" / "data"))
 CACHE = Path(os.environ.get("SPUL_CACHE", "~/.cache/spul")).expanduser()
 
@@ -20,6 +23,13 @@ CACHE = Path(os.environ.get("SPUL_CACHE", "~/.cache/spul")).expanduser()
 def test_a_shipped_configuration_is_valid(path: Path) -> None:
     config = RunConfig.from_yaml(path)
     assert config.name is not None
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_a_shipped_study_is_valid(path: Path, tmp_path: Path) -> None:
+    plan = make_plan(StudyConfig.read(path, {}), tmp_path)
+    assert len(plan.points) > 1
+    assert plan.stages.keys() == {"base", "retrained"}
 
 
 @pytest.mark.slow

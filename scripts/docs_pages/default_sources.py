@@ -33,6 +33,7 @@ SOURCES: dict[str, str] = {
     "data.test_share": "paper: its SST-2 is re-split 70 to 30",
     "data.validation_share": "ours: a checkpoint is chosen without looking at test",
     "data.max_rows": "all rows, as in the paper",
+    "data.forget_share": "all of them (the paper tries 0.25, 0.5, 1)",
     "data.overlap": "ours: a row cannot be forgotten and kept",
     "data.test_overlap": "ours: what you name as test is used as given; the data check reports it",
     "task.name": PAPER,

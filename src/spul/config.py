@@ -32,7 +32,15 @@ from spul.scopes.settings import ScopeSettings
 from spul.settings import Settings
 from spul.tasks.settings import TaskSettings
 
-__all__ = ["EvalSettings", "RetainSettings", "RunConfig", "TrainSettings"]
+__all__ = [
+    "EvalSettings",
+    "RetainSettings",
+    "RunConfig",
+    "TrainSettings",
+    "explain",
+    "read_yaml",
+    "with_overrides",
+]
 
 
 def _resolve_objective(value: Any) -> Any:
@@ -253,9 +261,7 @@ class RunConfig(Settings):
         Raises:
             ConfigError: an unknown method or key, or a value of the wrong type or out of range.
         """
-        merged = _merge({}, values)
-        for item in overrides:
-            _apply_override(merged, item)
+        merged = with_overrides(values, overrides)
         _budget_or_weights(merged.get("retain"))
         recipe = METHODS.get(str(merged.get("method", "spul")))
         objective = merged.get("objective")
@@ -265,7 +271,7 @@ class RunConfig(Settings):
         try:
             return cls.model_validate(_merge(recipe.defaults(), merged))
         except ValidationError as error:
-            raise ConfigError(_explain(error)) from error
+            raise ConfigError(explain(error, cls)) from error
 
     @classmethod
     def from_yaml(cls, path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -274,16 +280,7 @@ class RunConfig(Settings):
         Raises:
             ConfigError: the file is missing, is no YAML mapping, or does not validate.
         """
-        file = Path(path)
-        try:
-            values = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"expected a YAML file at {file}, but it cannot be read: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file} is not valid YAML: {error}") from error
-        if not isinstance(values, dict):
-            raise ConfigError(f"expected a mapping at the top of {file}, got {type(values).__name__}")
-        return cls.build(values, overrides)
+        return cls.build(read_yaml(path), overrides)
 
     def to_yaml(self) -> str:
         """Return the resolved configuration as YAML; reading it back gives an equal one."""
@@ -302,6 +299,36 @@ def _budget_or_weights(retain: Any) -> None:
             f"expected retain.budget or retain.{' and retain.'.join(given)}, got both: weights follow from a "
             "budget. Leave one of them out."
         )
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file.
+
+    Raises:
+        ConfigError: the file is missing, or is no YAML mapping.
+    """
+    file = Path(path)
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"expected a YAML file at {file}, but it cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"expected a mapping at the top of {file}, got {type(values).__name__}")
+    return values
+
+
+def with_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return a copy of ``values`` in which each ``key=value`` stands at its dotted key.
+
+    Raises:
+        ConfigError: an override is not of that form.
+    """
+    merged = _merge({}, values)
+    for item in overrides:
+        _apply_override(merged, item)
+    return merged
 
 
 def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -335,14 +362,17 @@ def _apply_override(values: dict[str, Any], item: str) -> None:
         raise ConfigError(f"the value of override {item!r} is not valid YAML: {error}") from error
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError, settings: type[Settings]) -> str:
+    """Return what is wrong with values for ``settings``, a line each, with the closest name for an unknown one."""
     lines = []
     for detail in error.errors():
         # Of a setting that may be one of several things, pydantic names the alternative too; that is not a key.
         key = ".".join(str(part) for part in detail["loc"] if not re.match(r"constrained-|[\w-]+\[", str(part)))
         if detail["type"] == "extra_forbidden":
             parent, _, leaf = key.rpartition(".")
-            message = unknown_name("setting", leaf, _fields_at(parent)) + (f" (in `{parent}`)" if parent else "")
+            message = unknown_name("setting", leaf, _fields_at(parent, settings)) + (
+                f" (in `{parent}`)" if parent else ""
+            )
         else:
             came = "" if detail["type"] in {"missing", "value_error"} else f", got {detail['input']!r}"
             message = f"{key or 'configuration'}: {detail['msg'].removeprefix('Value error, ')}{came}"
@@ -350,8 +380,8 @@ def _explain(error: ValidationError) -> str:
     return "\n".join(lines)
 
 
-def _fields_at(dotted: str) -> list[str]:
-    model: Any = RunConfig
+def _fields_at(dotted: str, settings: type[Settings]) -> list[str]:
+    model: Any = settings
     for part in dotted.split(".") if dotted else []:
         annotation = model.model_fields[part].annotation if part in getattr(model, "model_fields", {}) else None
         if not (isinstance(annotation, type) and issubclass(annotation, Settings)):

@@ -4,6 +4,7 @@ All intervals are 95 % intervals. Which one is used where:
 
 * a share (``k`` of ``n``): the percentile bootstrap, or Wilson's interval where fewer than ten examples succeeded or
   fewer than ten failed. There the bootstrap is too narrow, and at 0 of ``n`` it is the point 0, whatever ``n`` is;
+* a mean over training seeds: Student's t interval, which is honest for three of them;
 * anything else: the percentile bootstrap over examples. Where all resamples agree there is no interval: one point would
   claim a certainty that the sample does not have.
 
@@ -32,6 +33,7 @@ __all__ = [
     "harmonic_mean",
     "ks_distance",
     "ks_distance_replicates",
+    "mean_interval",
     "percentile_interval",
     "share_interval",
     "tpr_at_fpr",
@@ -144,6 +146,20 @@ def share_interval(
         successes, n = successes * groups / n, groups
     interval = percentile_interval(replicates) if min(successes, n - successes) >= FEW else None
     return interval or wilson_interval(successes, n)
+
+
+def mean_interval(values: Sequence[float]) -> Interval | None:
+    """Return Student's t interval around the mean of ``values``; ``None`` for fewer than two.
+
+    Mean ± t·s/√n with s the sample standard deviation and t the 97.5 % quantile for n − 1 degrees of freedom.
+    """
+    from scipy.special import stdtrit
+
+    n = len(values)
+    if n < 2:
+        return None
+    half = float(stdtrit(n - 1, 0.975)) * float(np.std(values, ddof=1)) / n**0.5
+    return Interval(float(np.mean(values)) - half, float(np.mean(values)) + half)
 
 
 def harmonic_mean(values: Sequence[float]) -> float:

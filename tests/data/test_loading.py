@@ -240,3 +240,40 @@ def test_the_built_in_lines_belong_to_people() -> None:
     splits = load_splits(DataSettings(builtin="fictitious"), fields=("text",))
     assert len({example.group for example in splits.test_forget}) == 8
     assert all(example.group in example.fields["text"] for example in splits.test_forget)
+
+
+def test_a_share_of_what_is_to_be_forgotten_leaves_the_rest_as_it_is(files: dict[str, str]) -> None:
+    """Of 14 training rows to forget half are 7; all other splits are as without."""
+    values = {**files, "validation_share": 0.0}
+    whole, half, quarter = (load(**values, forget_share=share) for share in (1.0, 0.5, 0.25))
+    assert (len(half.train_forget), len(quarter.train_forget)) == (7, 4)
+    assert texts(quarter.train_forget) < texts(half.train_forget) < texts(whole.train_forget)
+    for split in ("train_retain", "test_forget", "test_retain"):
+        assert half[split] == whole[split]
+    assert load(**values, forget_share=0.5) == half
+    assert texts(load(**values, forget_share=0.5, seed=1).train_forget) != texts(half.train_forget)
+
+
+def test_a_share_takes_rows_that_are_nearly_the_same_together_and_validation_out_of_it(tmp_path: Path) -> None:
+    """12 rows, each there twice but for its end: 6 of 24 rows are 3 whole pairs; one of those is validation."""
+    pairs = [{"text": f"{row['text']}{end}", "label": "x"} for row in rows(12, seed=3) for end in ("", " !")]
+    values = {"forget": write(tmp_path / "f.csv", pairs), "retain": write(tmp_path / "r.csv", RETAIN)}
+    values["test_forget"] = write(tmp_path / "tf.csv", rows(3, seed=4))
+    splits = load(**values, forget_share=0.25, validation_share=0.34)
+    assert (len(splits.train_forget), len(splits.validation_forget)) == (4, 2)
+    assert all(text.removesuffix(" !") in texts(splits.train_forget) for text in texts(splits.train_forget))
+
+
+def test_one_text_alone_cannot_be_shared(tmp_path: Path) -> None:
+    one = write(tmp_path / "f.csv", [{"text": "one and the same", "label": "x"}] * 3)
+    with pytest.raises(DataError, match=r"data\.forget_share=0\.5: expected at least two groups"):
+        load(forget=one, test_forget=one, retain=write(tmp_path / "r.csv", RETAIN), forget_share=0.5, overlap="keep")
+
+
+def test_a_share_of_people_is_whole_people() -> None:
+    """A quarter of eight equally many-lined people is two, with all their lines."""
+    whole = load_splits(DataSettings(builtin="fictitious", validation_share=0.0), fields=("text",))
+    splits = load_splits(DataSettings(builtin="fictitious", validation_share=0.0, forget_share=0.25), fields=("text",))
+    people = {example.group for example in splits.train_forget}
+    assert len(people) == 2
+    assert splits.train_forget == tuple(example for example in whole.train_forget if example.group in people)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from spul.models.adapter import load_adapter
 from spul.studies.jobs import Job
@@ -81,3 +83,44 @@ def test_what_goes_wrong_in_a_worker_is_told_in_its_own_words(tmp_path: Path) ->
     assert outcomes["good"].status == "complete"
     assert "expected a model directory at" in str(outcomes["bad"].error)
     assert "Traceback" not in str(outcomes["bad"].error)
+
+
+@pytest.mark.timeout(1800)
+def test_a_sweep_that_is_killed_in_the_middle_goes_on(tmp_path: Path) -> None:
+    """Two fields of two values, two seeds, through the command line."""
+    values = write_setting(tmp_path)
+    values["train"] |= {"max_steps": 40, "eval_steps": 20, "save_steps": 10}
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(values))
+    out = tmp_path / "study"
+    flags = ["--grid", "retain.alpha=0.5,1", "--grid", "prompt.num_virtual_tokens=2,4", "--seeds", "0,1"]
+    sweep = [sys.executable, "-m", "spul", "sweep"]
+    parent = subprocess.Popen(
+        [*sweep, tmp_path / "run.yaml", "--out", out, *flags, "--processes", "2"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 600
+    while time.monotonic() < deadline and len(list(out.glob("runs/*/metrics.json"))) < 3:
+        time.sleep(0.02)
+    workers = children_of(parent.pid)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and any(map(is_alive, workers)):
+        time.sleep(0.05)
+    assert not any(map(is_alive, workers))
+    made = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/metrics.json")}
+    assert 3 <= len(made) < 8
+
+    status = subprocess.run([*sweep, "--out", out, "--status", "--json"], capture_output=True, text=True, check=True)
+    assert json.loads(status.stdout)["status"] == "incomplete"
+    assert "missing" in (out / "table.md").read_text()
+    last = subprocess.run([*sweep, "--out", out, "--json"], capture_output=True, text=True, check=True)
+    document = json.loads(last.stdout)
+    assert document["status"] == "complete"
+    assert [len(point["runs"]) for point in document["points"]] == [2, 2, 2, 2]
+    finished = {
+        path for path in made if path.parent.name in {run["run"] for p in document["points"] for run in p["runs"]}
+    }
+    assert {path: path.stat().st_mtime_ns for path in finished} == {path: made[path] for path in finished}
+    assert "missing" not in (out / "table.md").read_text()

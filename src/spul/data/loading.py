@@ -12,7 +12,7 @@ from spul.data.fictitious import make_people_splits
 from spul.data.hub import is_saved_dict, saved_splits
 from spul.data.settings import DataSettings
 from spul.data.sources import find_file, locate, read_rows, to_examples
-from spul.data.splitting import draw, split_off
+from spul.data.splitting import draw, draw_share, split_off
 from spul.errors import ConfigError, DataError, unknown_name
 from spul.types import Example, Splits
 
@@ -60,6 +60,11 @@ def load_splits(settings: DataSettings, *, fields: Sequence[str], generic: Seque
     if settings.test_overlap == "drop":
         found = _without_test_overlap(found)
     found |= {name: draw(found[name], count, seed) for name, count in settings.max_rows.items() if name in found}
+    if settings.forget_share < 1:
+        try:
+            found["train_forget"] = draw_share(found["train_forget"], settings.forget_share, seed)
+        except DataError as error:
+            raise DataError(f"data.forget_share={settings.forget_share}: {error}") from error
     found["train_retain"] += found.pop("extra_retain", ())
     for side in ("forget", "retain"):
         if f"validation_{side}" not in found and settings.validation_share:

@@ -47,6 +47,10 @@ class DataSettings(Settings):
             split off like a test side.
         max_rows: split name → at most that many rows, drawn with ``seed``. The validation part is taken out of
             what is left of train; ``extra_retain`` comes on top.
+        forget_share: share of the training rows to forget that is kept, drawn with ``seed`` by whole groups: those that
+            ``group`` names, else rows that are the same, nearly the same or part of one another. A smaller share is a
+            part of a larger one. The other rows are left out: a base model has learned them, and no split has them. It
+            is drawn after ``max_rows`` and before the validation part.
         overlap: what to do with a text that stands in forget and retain alike: refuse the data, drop it from retain, or
             keep it in both.
         test_overlap: whether to keep or drop test rows whose text stands in train as well.
@@ -66,6 +70,7 @@ class DataSettings(Settings):
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.3
     validation_share: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     max_rows: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
+    forget_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     overlap: Literal["error", "drop_retain", "keep"] = "error"
     test_overlap: Literal["keep", "drop"] = "keep"
 

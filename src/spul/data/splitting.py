@@ -12,7 +12,7 @@ from spul.data.duplicates import containing_pairs, normalise, similar_pairs, tex
 from spul.errors import DataError
 from spul.types import Example
 
-__all__ = ["Parts", "draw", "groups_of", "split_off"]
+__all__ = ["Parts", "draw", "draw_share", "groups_of", "split_off"]
 
 
 class Parts(NamedTuple):
@@ -58,6 +58,32 @@ def draw(examples: Sequence[Example], count: int, seed: int) -> tuple[Example, .
     """Return ``count`` of the examples (all, if there are no more), in their order; drawn by seed and id."""
     drawn = sorted(range(len(examples)), key=lambda i: _rank(seed, examples[i].id))[:count]
     return tuple(examples[i] for i in sorted(drawn))
+
+
+def draw_share(examples: Sequence[Example], share: float, seed: int) -> tuple[Example, ...]:
+    """Return at most that share of the examples, in their order, drawn by whole groups (but one group at least).
+
+    Groups are those the examples name (a person, say), or those of :func:`groups_of` where none does. They are drawn in
+    an order that depends on seed and content alone, so a smaller share is a part of a larger one.
+
+    Raises:
+        DataError: there are not two groups to choose from.
+    """
+    named: defaultdict[str, list[int]] = defaultdict(list)
+    for i, example in enumerate(examples):
+        named[example.group or example.id].append(i)
+    groups = list(named.values()) if any(example.group for example in examples) else groups_of(examples)
+    if len(groups) < 2:
+        raise DataError(
+            f"expected at least two groups of rows to draw from, but all rows ({len(examples)}) belong together"
+        )
+    order = sorted(groups, key=lambda group: _rank(seed, min(normalise(text_of(examples[i])) for i in group)))
+    chosen = set(order[0])
+    for group in order[1:]:
+        if len(chosen) + len(group) > round(share * len(examples)):
+            break
+        chosen.update(group)
+    return tuple(example for i, example in enumerate(examples) if i in chosen)
 
 
 def groups_of(examples: Sequence[Example]) -> list[list[int]]:

@@ -21,6 +21,7 @@ from transformers import (
 
 from spul.errors import MissingDependencyError, ModelError
 from spul.files import expand_path
+from spul.models.demo import demo_model_path
 from spul.models.settings import ModelSettings
 
 __all__ = [
@@ -32,6 +33,9 @@ __all__ = [
     "resolve_device",
     "without_bars",
 ]
+
+BUILTIN = "builtin:demo"
+"""In place of a path: the small model that comes with the package."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def load_base(settings: ModelSettings, path: str | None = None) -> LoadedBase:
             a fast one.
         MissingDependencyError: quantised loading without bitsandbytes.
     """
-    source = expand_path(path or settings.path)
+    source = _located(path or settings.path)
     device = resolve_device(settings.device)
     with _clear_errors(source), without_bars():
         config, tokenizer = _config_and_tokenizer(settings, source)
@@ -91,12 +95,16 @@ def load_outline(settings: ModelSettings) -> LoadedBase:
     Raises:
         ModelError: as :func:`load_base`.
     """
-    source = expand_path(settings.path)
+    source = _located(settings.path)
     with _clear_errors(source):
         config, tokenizer = _config_and_tokenizer(settings, source)
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=settings.trust_remote_code)
     return LoadedBase(model.eval(), tokenizer)
+
+
+def _located(path: str) -> str:
+    return str(demo_model_path()) if path == BUILTIN else expand_path(path)
 
 
 def _config_and_tokenizer(settings: ModelSettings, source: str) -> tuple[PreTrainedConfig, PreTrainedTokenizerFast]:

@@ -15,7 +15,8 @@ class ModelSettings(Settings):
     """The base model.
 
     Attributes:
-        path: local directory or hub id, as ``from_pretrained`` takes it.
+        path: local directory or hub id, as ``from_pretrained`` takes it; or ``builtin:demo``, the small model that
+            comes with the package.
         revision: branch, tag or commit of a hub id.
         retrained: the model trained on retain alone by the same recipe: the gold standard of every comparison.
         pretrained: the model before any fine-tuning ("vanilla").

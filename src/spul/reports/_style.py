@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-__all__ = ["INK", "MUTED", "OKABE_ITO", "Mark", "bare_axes", "canvas", "mark_of", "to_svg"]
+__all__ = ["INK", "MUTED", "OKABE_ITO", "Mark", "bare_axes", "canvas", "mark_of", "to_png", "to_svg"]
 
 INK = "#1a1a1a"
 MUTED = "#6b6b6b"
@@ -83,4 +83,11 @@ def to_svg(figure: Figure) -> bytes:
     """Return the figure as SVG, without a date; call within :func:`canvas`."""
     buffer = BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def to_png(figure: Figure) -> bytes:
+    """Return the figure as PNG of 150 dots an inch; call within :func:`canvas`."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
     return buffer.getvalue()

@@ -18,6 +18,7 @@ from spul.files import write_text
 from spul.metrics import confusion
 from spul.reports import _sections as sections
 from spul.reports._outcome import SHOWN_SPLITS, Outcome, split_title
+from spul.reports.pareto import pareto_picture, trade_offs
 from spul.reports.pictures import Picture, answers_picture, loss_picture, trade_off_picture
 from spul.reports.verdict import Finding, verdict
 from spul.runs import Run
@@ -102,8 +103,16 @@ def render_report(runs: Sequence[Run]) -> str:
     return environment.get_template("report.html.j2").render(
         chapters=[_chapter(run, outcome) for run, outcome in zip(runs, outcomes, strict=True)],
         overview=sections.overview_table(list(zip(names, outcomes, runs, strict=True))) if len(runs) > 1 else None,
+        together=_together(list(zip(names, outcomes, strict=True))) if len(runs) > 1 else None,
         limits=(*((OF_A_PROMPT,) if any(outcome.prompted for outcome in outcomes) else ()), *LIMITS),
     )
+
+
+def _together(named: Sequence[tuple[str, Outcome]]) -> Figure | None:
+    picture = pareto_picture(trade_offs(named))
+    if picture is None:
+        return None
+    return Figure("Forget against retain over all runs, unseen examples", _inline(picture), picture.alt)
 
 
 def _chapter(run: Run, outcome: Outcome) -> Chapter:

@@ -43,10 +43,11 @@ KINDS = (
 
 
 class Picture(NamedTuple):
-    """A picture and what it shows, for those who do not see it."""
+    """A picture and what it shows, for those who do not see it; as PNG too where it is kept as a file."""
 
     svg: bytes
     alt: str
+    png: bytes | None = None
 
 
 def loss_picture(

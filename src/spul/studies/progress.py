@@ -21,7 +21,7 @@ STYLES = {"complete": "green", "skipped": "dim", "failed": "red", "blocked": "re
 
 @contextmanager
 def job_lines(jobs: Sequence[Job]) -> Iterator[Callable[[Event], object]]:
-    """Within the context, show one line for each job; give the yielded function to ``run_jobs(on_event=…)``.
+    """Within the context, show one line a job; give the yielded function to ``run_jobs(on_event=…)``.
 
     Where stderr is no terminal, a line is printed for everything that happens instead.
     """
@@ -54,7 +54,7 @@ class _Lines:
 
     def render(self) -> RenderableType:
         """Return the lines: those of jobs that are under way or failed, and of others as many as there is room for."""
-        width = max(map(len, self._state))
+        width = max(map(len, self._state), default=0)
         urgent = [name for name, state in self._state.items() if state in (*BUSY, "failed")]
         room = max(0, self._height - 3 - len(urgent))
         others = [name for name in self._state if name not in urgent]

@@ -18,7 +18,7 @@ from spul.studies.jobs import Job, in_order
 from spul.studies.work import Phase, is_complete
 from spul.studies.workers import Workers
 
-__all__ = ["Do", "Event", "Outcome", "run_jobs"]
+__all__ = ["Do", "Event", "Outcome", "locked", "run_jobs"]
 
 Do = Callable[[Job, Path, bool, Callable[[Phase], object]], None]
 """Does what is left of one job (job, root, evaluate, told of phases), or raises a SpulError."""
@@ -94,7 +94,7 @@ def run_jobs(
     root = Path(root).absolute()
     ordered = in_order(jobs, root)
     tell = on_event or (lambda event: None)
-    with _locked(root), closing(Workers()) as workers, ThreadPoolExecutor(processes) as threads:
+    with locked(root), closing(Workers()) as workers, ThreadPoolExecutor(processes) as threads:
         try:
             return _Runner(ordered, root, evaluate, tell, do or workers.do).run(threads)
         except BaseException:
@@ -105,7 +105,12 @@ def run_jobs(
 
 
 @contextmanager
-def _locked(root: Path) -> Iterator[None]:
+def locked(root: Path) -> Iterator[None]:
+    """Hold a directory for this process within the context.
+
+    Raises:
+        RunError: another process holds it.
+    """
     root.mkdir(parents=True, exist_ok=True)
     lock = FileLock(root / ".lock", timeout=0)
     try:
