@@ -79,6 +79,9 @@ def pareto_picture(points: Sequence[TradeOff], side: str = "test") -> Picture | 
         axes.grid(axis="x", color="#e6e6e6", linewidth=0.8)
         axes.set_xlim(*_limits([value for point in points for value in _ends(point.retain)]))
         axes.set_ylim(*_limits([value for point in points for value in _ends(point.forget)]))
+        for axis in (axes.xaxis, axes.yaxis):
+            # Labels need room beyond the ends of what a share can be; ticks there would be of nothing.
+            axis.set_ticks([tick for tick in axis.get_ticklocs() if 0 <= tick <= 100])
         axes.set_xlabel(f"right on {side} retain, %  (more is kept →)")
         axes.set_ylabel(f"right on {side} forget, %  (← less is shown)")
         x, y = zip(*(point.at for point in best), strict=True)
