@@ -55,7 +55,7 @@ SOURCES: dict[str, str] = {
     "prompt.init_run": NONE,
     "prompt.init_std": "torch's embedding layer, as in PEFT's P-tuning encoder",
     "scope.name": "paper: the prompt stands in front of everything",
-    "scope.detector": OURS,
+    "scope.detector": "ours: on validation rows of SST-2 it catches more than tfidf (docs/LOG.md)",
     "scope.epsilon": OURS,
     "scope.calibration": "none: retain rows are held out for it",
     "scope.calibration_share": OURS,
