@@ -39,6 +39,7 @@ class FakeTask:
 
     answers: AnswerSpace = ANSWERS
     name: str = "classification"
+    generation: None = None
 
     def pose_all(self, examples: Sequence[Example]) -> list[Query]:
         return [make_query(example.id, example.answer, len(example.fields["text"])) for example in examples]

@@ -220,7 +220,7 @@ def evaluate(run: Run | str | Path) -> Run:
     run = run if isinstance(run, Run) else Run.open(run)
     config = run.config
     with run.lock():
-        splits = load_splits(config.data, fields=config.task.fields, generic=config.task.generic_answers)
+        splits = _splits(config)
         _check_data(run, splits)
         model = load_model(run)
         task = _task(config, LoadedBase(model.base, model.tokenizer), splits)
@@ -370,7 +370,7 @@ def _set_up(config: RunConfig) -> _Setting:
     PROMPTS.get(config.prompt.kind)
     SCOPES.get(config.scope.detector)
     TASKS.get(config.task.name)
-    splits = load_splits(config.data, fields=config.task.fields, generic=config.task.generic_answers)
+    splits = _splits(config)
     base = load_base(config.model)
     identity = base_identity(base.model, config.model.path)
     return _Setting(base, identity, splits, _task(config, base, splits))
@@ -380,6 +380,17 @@ def _part(config: RunConfig, setting: _Setting) -> TrainedPart:
     if config.trainable == "prompt":
         return prompt_part(config, setting.base, setting.identity, setting.task.answers.generic)
     return weights_part(config, setting.base)
+
+
+def _splits(config: RunConfig) -> Splits:
+    task = config.task
+    return load_splits(
+        config.data,
+        fields=task.fields,
+        generic=task.generic_answers,
+        continued=task.continued,
+        alternatives=task.is_free_text,
+    )
 
 
 def _prompted(config: RunConfig, base: LoadedBase, encoder: PromptEncoder | None = None) -> PromptedModel:

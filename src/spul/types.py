@@ -6,8 +6,8 @@ Nothing here imports torch at run time, so that the command line starts fast.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -20,12 +20,15 @@ __all__ = [
     "AnswerTarget",
     "Example",
     "ForwardPass",
+    "FreeText",
+    "GeneratingModel",
     "LanguageModel",
     "MetricResult",
     "Query",
     "Sample",
     "SplitName",
     "Splits",
+    "Wording",
 ]
 
 SplitName = Literal["train_forget", "train_retain", "test_forget", "test_retain"]
@@ -41,12 +44,15 @@ class Example:
         fields: what the template's placeholders name, without the answer (``{"text": "…"}``).
         answer: the true answer as text (for classification the label's name).
         group: what the row shares with other rows (a person, a document), for intervals; empty where nothing is said.
+        alternatives: answers that are scored beside the true one and never trained, by what they are: ``paraphrase``
+            (at most one, true as well) and ``perturbed`` (false ones).
     """
 
     id: str
     fields: Mapping[str, str]
     answer: str
     group: str = ""
+    alternatives: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,8 @@ class Splits:
     """The four splits of the method, and the optional extras.
 
     ``validation_forget`` and ``validation_retain`` are parts of train that no gradient sees: the best checkpoint is
-    chosen on them, never on test. ``holdout`` is data that no model saw (for membership inference).
+    chosen on them, never on test. ``holdout`` is data that no model saw (for membership inference). ``extra`` are
+    further sets that are only evaluated, by name (what the model knows of the world, say).
     """
 
     train_forget: tuple[Example, ...]
@@ -64,26 +71,35 @@ class Splits:
     validation_forget: tuple[Example, ...] = ()
     validation_retain: tuple[Example, ...] = ()
     holdout: tuple[Example, ...] = ()
+    extra: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> tuple[Example, ...]:
         """Return the split called ``name``."""
+        if name in self.extra:
+            return self.extra[name]
         examples: tuple[Example, ...] = getattr(self, name)
         return examples
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the splits that are not empty."""
+        own = (f.name for f in fields(self) if f.name != "extra")
+        return [name for name in (*own, *self.extra) if self[name]]
+
     def digests(self) -> dict[str, str]:
-        """Return a SHA-256 over ids, fields and answers, for every split that is not empty."""
+        """Return a SHA-256 over ids, fields, answers and alternatives, for every split that is not empty."""
         import hashlib
         import json
-        from dataclasses import fields
 
         out: dict[str, str] = {}
-        for f in fields(self):
-            rows = self[f.name]
-            if rows:
-                digest = hashlib.sha256()
-                for row in rows:
-                    digest.update(json.dumps([row.id, dict(row.fields), row.answer], sort_keys=True).encode())
-                out[f.name] = digest.hexdigest()
+        for name in self.names:
+            digest = hashlib.sha256()
+            for row in self[name]:
+                # Without alternatives this is what it was before there were any.
+                beside = [dict(row.alternatives)] if row.alternatives else []
+                content = [row.id, dict(row.fields), row.answer, *beside]
+                digest.update(json.dumps(content, sort_keys=True).encode())
+            out[name] = digest.hexdigest()
         return out
 
 
@@ -107,11 +123,12 @@ class Query:
             that go by their letters); empty for free text.
         answer: the answer's text.
         truncated: whether the input text was cut.
-        alternatives: the ids of labels worded in another way (an option's text where its letter is the answer), by
-            label: they are scored beside the candidates and never trained.
+        alternatives: the ids of answers that are scored beside the candidates and never trained, by name: labels worded
+            in another way (an option's text where its letter is the answer), a free answer's paraphrase and false ones.
         group: the example's group.
         fields: the example's own text, uncut, by the template's fields: what a scope gate reads. Who asks something
             else in its place leaves it empty, and the gate reads the prompt.
+        ends: whether the last of ``answer_ids`` is the end-of-sequence token.
     """
 
     id: str
@@ -123,6 +140,7 @@ class Query:
     alternatives: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     group: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +192,57 @@ class AnswerScores:
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """What a model says of an answer in other words: its log-probability in nats, summed over its tokens."""
+
+    logprob: float
+    num_tokens: int
+
+    @property
+    def mean(self) -> float:
+        """Mean log-probability of a token."""
+        return self.logprob / self.num_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class FreeText:
+    """What is kept of an answer in free text; what was not measured is ``None``, or empty.
+
+    Attributes:
+        token_logprobs: natural-log probability of every token of the true answer, teacher-forced.
+        token_hits: whether the most probable token at that position is that token.
+        ends: whether the last of these tokens is the end of the sequence, which is no part of the text.
+        generated: the model's own answer to the prompt.
+        paraphrase: the true answer in other words.
+        perturbed: false answers of the same form.
+        context_hits: of a text's own continuation, ``token_hits`` of what stands before it, its first token left out.
+    """
+
+    token_logprobs: tuple[float, ...] | None = None
+    token_hits: tuple[bool, ...] | None = None
+    ends: bool = False
+    generated: str | None = None
+    paraphrase: Wording | None = None
+    perturbed: tuple[Wording, ...] = ()
+    context_hits: tuple[bool, ...] | None = None
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> FreeText:
+        """Build from the mapping that ``dataclasses.asdict`` makes of it.
+
+        Raises:
+            TypeError: a key is unknown, or a value of the wrong kind.
+        """
+        lists = {name: tuple(row[name]) for name in ("token_logprobs", "token_hits", "context_hits") if row.get(name)}
+        paraphrase = row.get("paraphrase")
+        words = {
+            "paraphrase": None if paraphrase is None else Wording(**paraphrase),
+            "perturbed": tuple(Wording(**each) for each in row.get("perturbed", ())),
+        }
+        return cls(**{**row, **lists, **words})
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One example's outcome on one model: everything a metric needs, and no model.
 
@@ -184,7 +253,8 @@ class Sample:
             or ``None`` where the arg-max is anything else.
         prediction_text: the arg-max tokens decoded.
         restricted_prediction: the most probable of the task's labels only.
-        logprob: natural-log probability of the true answer, summed over its tokens.
+        logprob: natural-log probability of the true answer, summed over its tokens; ``None`` where it was not measured
+            (samples of other tools).
         num_tokens: length of the true answer in tokens.
         candidate_logprobs: summed log-probability of every allowed and every generic answer, by its name.
         input_tokens: length of the posed input (virtual tokens not counted).
@@ -193,6 +263,7 @@ class Sample:
         group: the example's group; empty where none is said.
         scope_score: of a gated model, the detector's score of the query; ``None`` without a gate.
         in_scope: of a gated model, whether the prompt was applied; ``None`` without a gate.
+        text: what is kept of an answer in free text; ``None`` where answers are labels.
     """
 
     id: str
@@ -200,7 +271,7 @@ class Sample:
     prediction: str | None
     prediction_text: str
     restricted_prediction: str | None
-    logprob: float
+    logprob: float | None
     num_tokens: int
     candidate_logprobs: Mapping[str, float]
     input_tokens: int
@@ -208,12 +279,14 @@ class Sample:
     group: str = ""
     scope_score: float | None = None
     in_scope: bool | None = None
+    text: FreeText | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping; the inverse of :meth:`from_json`."""
-        from dataclasses import asdict
-
-        return asdict(self)
+        row = asdict(self)
+        if self.text is None:
+            del row["text"]
+        return row
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Sample:
@@ -222,7 +295,8 @@ class Sample:
         Raises:
             TypeError: a key is missing or unknown.
         """
-        return cls(**row)
+        text = row.get("text")
+        return cls(**{**row, "text": None if text is None else FreeText.from_json(text)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +325,6 @@ class MetricResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping."""
-        from dataclasses import asdict
-
         return asdict(self)
 
 
@@ -265,4 +337,22 @@ class LanguageModel(Protocol):
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of token ids, special tokens left out."""
+        ...
+
+
+@runtime_checkable
+class GeneratingModel(LanguageModel, Protocol):
+    """A language model that writes too, as tasks with free answers need."""
+
+    def complete(
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        max_new_tokens: int,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        stop: Sequence[str] = (),
+        seed: int = 0,
+    ) -> list[str]:
+        """Return the continuation of every prompt (token ids), greedy at temperature 0."""
         ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,7 +46,13 @@ def check(
     # A configuration has to name a model; which one does not matter to data that are not posed.
     config = flags.build() if with_model else flags.build("model.path=none")
     with results_only():
-        splits = load_splits(config.data, fields=config.task.fields, generic=config.task.generic_answers)
+        splits = load_splits(
+            config.data,
+            fields=config.task.fields,
+            generic=config.task.generic_answers,
+            continued=config.task.continued,
+            alternatives=config.task.is_free_text,
+        )
         posed = _posed(config, splits) if with_model else None
         report = check_splits(splits, posed, config.task.generic_answers)
     if json_output:
@@ -70,4 +75,4 @@ def _posed(config: RunConfig, splits: Splits) -> Mapping[str, list[Query]]:
         longest -= config.prompt.num_virtual_tokens
     answers = sorted({example.answer for example in (*splits.train_forget, *splits.train_retain)})
     task = build_task(config.task, outline.tokenizer, max_length=longest, labels=answers)
-    return {field.name: task.pose_all(splits[field.name]) for field in fields(splits)}
+    return {name: task.pose_all(splits[name]) for name in splits.names}

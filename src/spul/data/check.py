@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from typing import Literal
 
 import numpy as np
@@ -46,7 +45,7 @@ def check_splits(
     Raises:
         ValueError: ``posed`` lacks a split (a programming error).
     """
-    names = [field.name for field in fields(splits) if splits[field.name]]
+    names = splits.names
     if posed is not None and not posed.keys() >= set(names):
         raise ValueError(f"expected posed examples of {names}, got {sorted(posed)}")
     texts = {name: [normalise(text_of(example)) for example in splits[name]] for name in names}

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
+from spul.data.alternatives import ALTERNATIVE_COLUMNS
 from spul.data.duplicates import normalise, text_of
 from spul.data.fictitious import make_people_splits
 from spul.data.hub import is_saved_dict, saved_splits
 from spul.data.settings import DataSettings
 from spul.data.sources import find_file, locate, read_rows, to_examples
 from spul.data.splitting import draw, draw_share, split_off
+from spul.data.tofu import tofu_parts
 from spul.errors import ConfigError, DataError, unknown_name
 from spul.types import Example, Splits
 
 __all__ = ["load_splits"]
 
 Examples = tuple[Example, ...]
-Rows = Sequence[Mapping[str, str]]
+NAMES = frozenset(field.name for field in dataclass_fields(Splits)) - {"extra"}
+Rows = Sequence[dict[str, str]]
+
+BENCHMARKS = {"tofu": tofu_parts}
 
 FOLDER_STEMS = (
     "train_forget",
@@ -38,21 +45,39 @@ BUILTIN_PARTS = {
 """Split → parts of the built-in people that make it up: general material is to be kept like the other people."""
 
 
-def load_splits(settings: DataSettings, *, fields: Sequence[str], generic: Sequence[str] = ()) -> Splits:
+class _Wanted(NamedTuple):
+    """What is read of a row; see :func:`spul.data.sources.to_examples`."""
+
+    fields: Sequence[str]
+    generic: Sequence[str]
+    continued: str | None
+    alternatives: bool
+
+
+def load_splits(
+    settings: DataSettings,
+    *,
+    fields: Sequence[str],
+    generic: Sequence[str] = (),
+    continued: str | None = None,
+    alternatives: bool = False,
+) -> Splits:
     """Read, check and split the data of a run; the same settings and rows give the same splits.
 
     Args:
         settings: where the rows come from and what is done with them.
         fields: the fields that the template asks for, the answer left out.
         generic: the task's generic answers, each of which may be the truth of a row.
+        continued: the field whose own continuation is the answer, so that no column need hold one.
+        alternatives: whether paraphrased and perturbed answers are read where they are there.
 
     Raises:
         ConfigError: the built-in set is unknown, or a column is mapped to a field that is not asked for.
         DataError: a source cannot be read, a column is missing, a side is empty, or forget and retain overlap.
     """
-    _check_mapping(settings, fields)
+    _check_mapping(settings, (*fields, *(ALTERNATIVE_COLUMNS if alternatives else ())))
     seed = settings.seed
-    found = _unique_ids(_read(settings, fields, generic))
+    found = _unique_ids(_read(settings, _Wanted(fields, generic, continued, alternatives)))
     found = _without_overlap(found, settings)
     for side in ("forget", "retain"):
         if f"test_{side}" not in found:
@@ -69,7 +94,8 @@ def load_splits(settings: DataSettings, *, fields: Sequence[str], generic: Seque
     for side in ("forget", "retain"):
         if f"validation_{side}" not in found and settings.validation_share:
             found |= _split(found, side, "validation", settings.validation_share, seed)
-    return Splits(**found)
+    extra = {name: found.pop(name) for name in list(found) if name not in NAMES}
+    return Splits(**found, extra=extra)
 
 
 def _split(found: Mapping[str, Examples], side: str, part: str, share: float, seed: int) -> dict[str, Examples]:
@@ -87,18 +113,33 @@ def _check_mapping(settings: DataSettings, fields: Sequence[str]) -> None:
             raise ConfigError(f"data.columns: {unknown_name('field', name, known)} (fields come from task.template)")
 
 
-def _read(settings: DataSettings, fields: Sequence[str], generic: Sequence[str]) -> dict[str, Examples]:
+def _read(settings: DataSettings, wanted: _Wanted) -> dict[str, Examples]:
     """Return the examples of every split that is given, by its name; ``extra_retain`` is one of them."""
 
+    def made(rows: Rows, where: str, group: str | None = None) -> Examples:
+        columns = {"group": group, **settings.columns} if group else settings.columns
+        return to_examples(
+            rows,
+            settings.model_copy(update={"columns": columns}),
+            where,
+            fields=wanted.fields,
+            generic=wanted.generic,
+            continued=wanted.continued,
+            alternatives=wanted.alternatives,
+        )
+
     def examples(source: str) -> Examples:
-        return to_examples(read_rows(source), settings, source, fields=fields, generic=generic)
+        return made(read_rows(source), source)
 
     if settings.builtin is not None:
         # Lines about one person share its reputation, and are not independent.
-        grouped = settings.model_copy(update={"columns": {"group": "person", **settings.columns}})
         found = {
-            name: to_examples(rows, grouped, f"built-in {settings.builtin} {name}", fields=fields)
+            name: made(rows, f"built-in {settings.builtin} {name}", "person")
             for name, rows in _builtin_rows(settings).items()
+        }
+    elif settings.benchmark is not None:
+        found = {
+            part.name: made(part.rows, part.source, part.group) for part in BENCHMARKS[settings.benchmark](settings)
         }
     else:
         found = {name: examples(source) for name, source in _sources(settings).items()}

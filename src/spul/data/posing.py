@@ -78,6 +78,7 @@ class Poser:
         truncate_field: field that is cut from its end where an input is too long; the template's first if missing.
         frame: what a chat template puts around the prompt. Its special tokens are spelled out, so that the tokenizer
             adds none; the answer follows it at once.
+        least_room: tokens that stay free behind the prompt at least, for an answer that the model is to write.
 
     Raises:
         ConfigError: the template has no field ``truncate_field``.
@@ -90,6 +91,7 @@ class Poser:
         max_length: int,
         truncate_field: str | None = None,
         frame: Frame | None = None,
+        least_room: int = 1,
     ) -> None:
         if truncate_field is not None and truncate_field not in template.fields:
             raise ConfigError(f"truncate_field: {unknown_name('field', truncate_field, template.fields)}")
@@ -97,6 +99,7 @@ class Poser:
         self.template = template
         self.max_length = max_length
         self.truncate_field = truncate_field or template.fields[0]
+        self._least_room = least_room
         self._frame = frame or Frame("", "")
         self._adds_special = frame is None
         self._separator = template.separator if frame is None else ""
@@ -144,10 +147,13 @@ class Poser:
 
     def _query(self, example: Example, asked: _Asked, prompt: str, prompt_ids: Ids) -> Query:
         answers = self._answers(example, asked, prompt, prompt_ids)
-        if len(prompt_ids) + answers.longest > self.max_length:
+        if len(prompt_ids) + self._room(answers) > self.max_length:
             cut = self._cut(example, asked, prompt)
             return self._finished(example, cut.prompt_ids, cut.answers, truncated=True)
         return self._finished(example, prompt_ids, answers, truncated=False)
+
+    def _room(self, answers: _Answers) -> int:
+        return max(answers.longest, self._least_room)
 
     def _finished(self, example: Example, prompt_ids: Ids, answers: _Answers, *, truncated: bool) -> Query:
         return Query(
@@ -176,7 +182,7 @@ class Poser:
             mask = encoded["special_tokens_mask"]
             prompt_ids = tuple(encoded["input_ids"][: len(mask) - self._closing])
             answers = self._answers(example, asked, prompt, prompt_ids)
-            excess = len(prompt_ids) + answers.longest - self.max_length
+            excess = len(prompt_ids) + self._room(answers) - self.max_length
             if excess <= 0:
                 return _Cut(prompt_ids, answers)
             start = len(self._frame.before) + self.template.start_of(self.truncate_field, fields)
@@ -190,7 +196,7 @@ class Poser:
             if not kept:
                 raise DataError(
                     f"example {example.id}: template and answer leave no room for any of {self.truncate_field!r} "
-                    f"within {self.max_length} tokens ({len(prompt_ids)} of prompt, {answers.longest} of answer). "
+                    f"within {self.max_length} tokens ({len(prompt_ids)} of prompt, {self._room(answers)} of answer). "
                     "Raise task.max_length, shorten the template or use fewer virtual tokens."
                 )
             fields[self.truncate_field] = kept

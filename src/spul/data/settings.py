@@ -29,7 +29,9 @@ class DataSettings(Settings):
         builtin: name of a built-in data set.
         seed: decides the built-in world, what is split off and which rows ``max_rows`` takes. It is not the run's seed:
             a base model and all prompts learned on it must mean the same rows by the same words.
-        folder: directory with the splits.
+        folder: directory with the splits; with ``benchmark``, its files or the hub id that holds them (``hf:NAME``).
+        benchmark: what the files in ``folder`` are, where they are not called like splits: ``tofu``.
+        subset: which part of the benchmark is to be forgotten: ``forget01``, ``forget05`` or ``forget10``.
         forget, retain: training rows to forget and to keep.
         test_forget, test_retain: rows of the same kinds that no model trained on. Where one is missing, whichever the
             way, it is split off from its training side: seeded, with rows that are the same, nearly the same or part of
@@ -40,7 +42,8 @@ class DataSettings(Settings):
             ``answer`` or else ``label`` is read. ``id`` may be mapped too; ids are digests of the rows otherwise. So
             may ``group``: what rows share (a person, a document); then intervals are over groups, not over rows. A
             field of several columns (``{"choices": ["a", "b", "c"]}``) is the list of what is in them, the empty ones
-            at the end left out.
+            at the end left out. Tasks with free answers also read ``paraphrase`` (or ``paraphrased_answer``) and
+            ``perturbed`` (or ``perturbed_answer``) where they are there.
         label_names: column value → label name, where the column holds codes (``{"0": "negative"}``).
         test_share: share of the rows that is split off where a test side is missing.
         validation_share: share of each training side that no gradient sees; the best checkpoint is chosen on it. It is
@@ -59,6 +62,8 @@ class DataSettings(Settings):
     builtin: str | None = None
     seed: int = 0
     folder: str | None = None
+    benchmark: Literal["tofu"] | None = None
+    subset: str | None = None
     forget: str | None = None
     retain: str | None = None
     test_forget: str | None = None
@@ -101,6 +106,13 @@ class DataSettings(Settings):
         if (self.forget is None) != (self.retain is None):
             missing = "forget" if self.forget is None else "retain"
             raise ValueError(f"expected both `forget` and `retain`; `{missing}` is missing. Name its file.")
+        if self.benchmark is not None and not (self.folder and self.subset):
+            raise ValueError(
+                f"`benchmark: {self.benchmark}` goes with `folder` (its files) and `subset` (what is forgotten), got "
+                f"folder={self.folder!r} and subset={self.subset!r}"
+            )
+        if self.benchmark is None and self.subset is not None:
+            raise ValueError(f"`subset: {self.subset}` is a part of a benchmark; set `benchmark` too, or leave it out")
         if self.forget is None and (self.test_forget or self.test_retain):
             raise ValueError("`test_forget` and `test_retain` go with `forget` and `retain`; leave them out")
         return self

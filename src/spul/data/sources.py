@@ -7,10 +7,11 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from spul.data.alternatives import ALTERNATIVE_COLUMNS, alternatives_of
 from spul.data.choices import CHOICES, letters_of, parse_choices
 from spul.data.formats import PARSERS, Row
 from spul.data.hub import PREFIX, is_saved, read_hub, read_saved
@@ -90,7 +91,14 @@ def read_fields(source: str, settings: DataSettings, fields: Sequence[str]) -> l
 
 
 def to_examples(
-    rows: Sequence[Row], settings: DataSettings, where: str, *, fields: Sequence[str], generic: Sequence[str] = ()
+    rows: Sequence[Row],
+    settings: DataSettings,
+    where: str,
+    *,
+    fields: Sequence[str],
+    generic: Sequence[str] = (),
+    continued: str | None = None,
+    alternatives: bool = False,
 ) -> tuple[Example, ...]:
     """Turn rows into examples.
 
@@ -100,6 +108,8 @@ def to_examples(
         where: the source, for errors.
         fields: the fields that the template asks for, the answer left out.
         generic: answers outside the options that may be the truth of a question with choices.
+        continued: the field whose own continuation is the answer, so that no column need hold one.
+        alternatives: whether columns with paraphrased and perturbed answers are read where they are there.
 
     Returns:
         Examples in the rows' order. Where no column is mapped to ``id``, an id is a digest of what the example says;
@@ -110,7 +120,7 @@ def to_examples(
         DataError: a column is missing, a value has no label name, an answer is empty or none of the choices, or an id
             is there twice.
     """
-    columns = _columns(rows, settings, where, fields)
+    columns = _columns(rows, settings, where, fields, continued)
     texts = {name: _values(rows, column, where) for name, column in columns.items()}
     answers = [
         _answer(value, settings.label_names, str(columns["answer"]), f"{where}, row {number}")
@@ -122,7 +132,22 @@ def to_examples(
     contents = [dict(zip(fields, values, strict=True)) for values in zip(*(texts[f] for f in fields), strict=True)]
     ids = _checked_ids(texts["id"], where) if "id" in settings.columns else map(_digest, contents, answers)
     groups = [text.strip() for text in texts[GROUP]] if GROUP in texts else [""] * len(rows)
-    return tuple(map(Example, ids, contents, answers, groups))
+    beside = _alternatives(rows, settings, where) if alternatives else [{}] * len(rows)
+    return tuple(map(Example, ids, contents, answers, groups, beside))
+
+
+def _alternatives(rows: Sequence[Row], settings: DataSettings, where: str) -> list[dict[str, tuple[str, ...]]]:
+    present = {name for row in rows for name in row}
+    columns: dict[str, Columns] = {}
+    for name, candidates in ALTERNATIVE_COLUMNS.items():
+        column = settings.columns.get(name) or next((each for each in candidates if each in present), None)
+        if column is not None:
+            columns[name] = column
+    texts = {name: _values(rows, _present(columns, name, present, where), where) for name in columns}
+    return [
+        alternatives_of({name: cells[i] for name, cells in texts.items()}, f"{where}, row {i + 1}")
+        for i in range(len(rows))
+    ]
 
 
 def _read_file(path: Path) -> list[Row]:
@@ -144,11 +169,15 @@ def _read_file(path: Path) -> list[Row]:
     return PARSERS[suffix](data, str(path))
 
 
-def _columns(rows: Sequence[Row], settings: DataSettings, where: str, fields: Sequence[str]) -> dict[str, Columns]:
+def _columns(
+    rows: Sequence[Row], settings: DataSettings, where: str, fields: Sequence[str], continued: str | None
+) -> dict[str, Columns]:
     """Return field → column for the template's fields, the answer and, if it is mapped, the id."""
     present = dict.fromkeys(name for row in rows for name in row)
     columns: dict[str, Columns] = {field: settings.columns.get(field, field) for field in fields}
     fallback = next((name for name in ANSWER_COLUMNS if name in present), ANSWER_COLUMNS[0])
+    if continued is not None:
+        fallback = str(columns[continued])
     columns["answer"] = settings.columns.get("answer", fallback)
     columns |= {name: settings.columns[name] for name in ("id", GROUP) if name in settings.columns}
     _check_columns(columns, rows, where)
@@ -157,13 +186,24 @@ def _columns(rows: Sequence[Row], settings: DataSettings, where: str, fields: Se
 
 def _check_columns(columns: Mapping[str, Columns], rows: Sequence[Row], where: str) -> None:
     present = dict.fromkeys(name for row in rows for name in row)
-    for field, named in columns.items():
-        for column in (named,) if isinstance(named, str) else named:
-            if column not in present:
-                raise DataError(
-                    f"{where}, for the field {field!r}: {unknown_name('column', column, present)}. Name the right one "
-                    f"with data.columns.{field}=COLUMN."
-                )
+    for field in columns:
+        _present(columns, field, present, where)
+
+
+def _present(columns: Mapping[str, Columns], field: str, present: Collection[str], where: str) -> Columns:
+    """Return a field's column or columns.
+
+    Raises:
+        DataError: one is not there.
+    """
+    named = columns[field]
+    for column in (named,) if isinstance(named, str) else named:
+        if column not in present:
+            raise DataError(
+                f"{where}, for the field {field!r}: {unknown_name('column', column, present)}. Name the right one "
+                f"with data.columns.{field}=COLUMN."
+            )
+    return named
 
 
 def _values(rows: Sequence[Row], columns: Columns, where: str) -> list[str]:

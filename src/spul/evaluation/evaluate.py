@@ -26,23 +26,32 @@ Progress = Callable[[str, int, int], None]
 
 
 def compute_metrics(
-    samples: Mapping[str, Sequence[Sample]], answers: AnswerSpace, *, bootstrap: int = 1000, seed: int = 0
+    samples: Mapping[str, Sequence[Sample]],
+    answers: AnswerSpace,
+    *,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    task: str | None = None,
 ) -> dict[str, MetricResult]:
     """Return every registered metric by ``<model>/<split>/<metric>`` (``<model>/<metric>`` for what is no split's).
+
+    Left out are metrics that are not about answers of this kind: of labels, or of free text where there are no labels.
 
     Constant predictors stand beside the models as ``constant:<label>``.
 
     Args:
         samples: by ``<model>/<split>``.
-        answers: what may be answered.
+        answers: what may be answered; no labels where answers are free text.
         bootstrap: resamples behind every interval.
         seed: equal seeds give equal intervals.
+        task: the task's name; a metric that belongs to one task is left out without it.
     """
-    scored = Scored(samples, answers, Bootstrap(bootstrap, seed))
+    scored = Scored(samples, answers, Bootstrap(bootstrap, seed), task)
     return {
         f"{where}/{metric.key}": result
         for name in METRICS.names()
         for metric in METRICS.get(name).variants()
+        if scored.kind in metric.kinds
         for where, result in metric.rows(scored)
     }
 
@@ -57,6 +66,8 @@ def evaluate_run(
 ) -> dict[str, MetricResult]:
     """Score the models on the four splits; write samples and metrics into the run, and return the metrics.
 
+    Where answers are free, the models write them, and further sets and the holdout are scored as well.
+
     Args:
         run: locked, and unsealed, by the caller.
         models: ``unlearned``, ``base`` (the same with the prompt disabled), ``retrained``, ``pretrained``: those there
@@ -67,11 +78,12 @@ def evaluate_run(
         gate: where there is one, the gated model stands beside them as ``unlearned_gated``.
     """
     settings = run.config.evaluation
-    for split in SPLIT_NAMES:
+    more = [name for name in ("holdout", *splits.extra) if splits[name]] if task.generation is not None else []
+    for split in (*SPLIT_NAMES, *more):
         queries = task.pose_all(_draw(splits[split], settings.max_rows, f"{run.config.seed} {split}"))
         for name, model in models.items():
             where = f"{name}/{split}"
-            samples = score_split(model, task, queries, _at(progress, where))
+            samples = score_split(model, task, queries, _at(progress, where), write=True, seed=run.config.seed)
             run.write_samples(where, samples)
     if gate is not None:
         write_gated_samples(run, gate, splits)
@@ -117,6 +129,7 @@ def recompute_metrics(run: Run) -> dict[str, MetricResult]:
         AnswerSpace(tuple(answers["labels"]), tuple(answers["generic"])),
         bootstrap=run.config.evaluation.bootstrap,
         seed=run.config.seed,
+        task=run.config.task.name,
     )
     run.write_metrics(metrics)
     return metrics

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from jaxtyping import Float
@@ -18,7 +18,10 @@ from spul.registry import Registry
 from spul.stats import Interval, Resamples, percentile_interval
 from spul.types import AnswerSpace, MetricResult, Sample
 
-__all__ = ["METRICS", "UNLEARNED", "Bootstrap", "Estimate", "Metric", "ModelMetric", "Scored"]
+__all__ = ["METRICS", "UNLEARNED", "AnswerKind", "Bootstrap", "Estimate", "Metric", "ModelMetric", "Scored"]
+
+AnswerKind = Literal["labels", "text"]
+"""What answers are: one of the task's labels, or free text."""
 
 UNLEARNED = ("unlearned", "unlearned_gated")
 """The models that unlearning has made: the prompt in front of every query, and in front of those in scope."""
@@ -74,11 +77,13 @@ class Scored:
         samples: by ``<model>/<split>``.
         answers: what may be answered.
         bootstrap: what intervals are made with.
+        task: the task's name, where it is known.
     """
 
     samples: Mapping[str, Sequence[Sample]]
     answers: AnswerSpace
     bootstrap: Bootstrap
+    task: str | None = None
     _estimates: dict[tuple[str, str, str], Estimate] = field(default_factory=dict, init=False, repr=False)
 
     def estimate(self, metric: ModelMetric, model: str, place: str) -> Estimate | None:
@@ -90,6 +95,11 @@ class Scored:
                 return None
             self._estimates[key] = metric.estimate(groups, self.answers, self.bootstrap)
         return self._estimates[key]
+
+    @property
+    def kind(self) -> AnswerKind:
+        """What the answers are: free text where there are no labels."""
+        return "labels" if self.answers.labels else "text"
 
     @property
     def models(self) -> list[str]:
@@ -134,11 +144,13 @@ class Metric(ABC):
     Attributes:
         name: the registered name.
         unit, higher_is_better: as in :class:`~spul.types.MetricResult`.
+        kinds: what the answers may be that the metric is about.
     """
 
     name: ClassVar[str]
     unit: ClassVar[str]
     higher_is_better: ClassVar[bool | None]
+    kinds: ClassVar[tuple[AnswerKind, ...]] = ("labels",)
 
     @property
     def key(self) -> str:

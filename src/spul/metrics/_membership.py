@@ -13,7 +13,8 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from spul.metrics._base import Bootstrap, Estimate, ModelMetric, Scored, group_of
+from spul.metrics._base import AnswerKind, Bootstrap, Estimate, ModelMetric, Scored, group_of
+from spul.metrics._split import mean_logprobs
 from spul.stats import Resamples, auc, auc_replicates, percentile_interval
 from spul.types import AnswerSpace, MetricResult, Sample
 
@@ -24,7 +25,7 @@ MEMBERS, NON_MEMBERS = "train_forget", "test_forget"
 
 def loss_score(samples: Sequence[Sample], answers: AnswerSpace) -> Float[np.ndarray, " n"]:
     """Return minus the loss: the log-probability of the truth, per token."""
-    return np.array([sample.logprob / sample.num_tokens for sample in samples])
+    return mean_logprobs(samples)
 
 
 def generic_score(samples: Sequence[Sample], answers: AnswerSpace) -> Float[np.ndarray, " n"]:
@@ -35,7 +36,18 @@ def generic_score(samples: Sequence[Sample], answers: AnswerSpace) -> Float[np.n
 
 
 class MembershipMetric(ModelMetric):
-    """A number of one model, from the scores of members and non-members."""
+    """A number of one model, from the scores of members and non-members.
+
+    Attributes:
+        by_generic: whether the score is that of the generic answers.
+    """
+
+    kinds: ClassVar[tuple[AnswerKind, ...]] = ("labels", "text")
+
+    @property
+    def by_generic(self) -> bool:
+        """No, unless said."""
+        return False
 
     @abstractmethod
     def score(self, samples: Sequence[Sample], answers: AnswerSpace) -> Float[np.ndarray, " n"]:
@@ -61,6 +73,12 @@ class MembershipMetric(ModelMetric):
         members, others = groups
         if not members or not others:
             return self.undefined(f"{MEMBERS} has {len(members)} examples, {NON_MEMBERS} has {len(others)}")
+        both = [*members, *others]
+        if any(s.logprob is None for s in both):
+            return self.undefined("there are samples without the log-probability of the answer")
+        generic = set(answers.generic)
+        if self.by_generic and not (generic and all(generic <= s.candidate_logprobs.keys() for s in both)):
+            return self.undefined("there are samples without the log-probabilities of generic answers")
         # Where both sides are about the same people, a person is drawn for both; else the sides are drawn apart.
         named = [{group_of(sample) for sample in side} for side in groups]
         stream = int(named[0] != named[1] or not members[0].group)

@@ -14,7 +14,7 @@ from spul.metrics._base import Bootstrap, Estimate, ModelMetric, Scored
 from spul.stats import Interval, percentile_interval, share_interval, wilson_interval
 from spul.types import AnswerSpace, MetricResult, Sample
 
-__all__ = ["ShareMetric", "SplitMetric", "has_label", "one_hot"]
+__all__ = ["ShareMetric", "SplitMetric", "has_label", "mean_logprobs", "one_hot"]
 
 
 class SplitMetric(ModelMetric):
@@ -29,6 +29,17 @@ class SplitMetric(ModelMetric):
     def select(self, samples: Sequence[Sample], answers: AnswerSpace) -> Sequence[Sample]:
         """Return the samples that the metric is about; all of them unless said."""
         return samples
+
+    measured: ClassVar[str] = "what is needed"
+    """What a sample must hold, in words."""
+
+    def is_measured(self, sample: Sample) -> bool:
+        """Return whether a selected sample holds what the metric needs; every one does unless said."""
+        return True
+
+    def nothing_selected(self, n: int) -> str:
+        """Return why the number is undefined where none of ``n`` samples is selected."""
+        return f"none of the {n} examples has a label as truth"
 
     @abstractmethod
     def columns(self, samples: Sequence[Sample], answers: AnswerSpace) -> Float[np.ndarray, "n c"]:
@@ -59,8 +70,9 @@ class SplitMetric(ModelMetric):
         selected = self.select(samples, answers)
         n = len(selected)
         if n == 0:
-            reason = f"none of the {len(samples)} examples has a label as truth" if samples else "the split is empty"
-            return self.undefined(reason)
+            return self.undefined(self.nothing_selected(len(samples)) if samples else "the split is empty")
+        if lacking := sum(not self.is_measured(sample) for sample in selected):
+            return self.undefined(f"{lacking} of {n} samples lack {self.measured}", n)
         columns = self.columns(selected, answers)
         value = float(self.of_means(columns.mean(axis=0)))
         drawn = bootstrap.draw_for(selected)
@@ -123,8 +135,8 @@ class ShareMetric(SplitMetric):
 
 
 def has_label(sample: Sample, answers: AnswerSpace) -> bool:
-    """Return whether the truth is one of the task's labels (and not a generic answer, as of a plain fact)."""
-    return sample.answer in answers.labels
+    """Return whether the truth is a label or a free text, and not a generic answer (as of a plain fact)."""
+    return sample.answer not in answers.generic
 
 
 def one_hot(values: Sequence[str | None], classes: Sequence[str]) -> Bool[np.ndarray, "n c"]:
@@ -133,3 +145,16 @@ def one_hot(values: Sequence[str | None], classes: Sequence[str]) -> Bool[np.nda
     codes = np.array([-1 if value is None else index.get(value, -1) for value in values])
     found: Bool[np.ndarray, "n c"] = codes[:, np.newaxis] == np.arange(len(classes))
     return found
+
+
+def mean_logprobs(samples: Sequence[Sample]) -> Float[np.ndarray, " n"]:
+    """Return the log-probability of the truth of every sample, per token.
+
+    Raises:
+        ValueError: one was not measured (a programming error).
+    """
+    if any(sample.logprob is None for sample in samples):
+        raise ValueError("expected samples whose answers were scored")
+    totals = np.array([sample.logprob for sample in samples], dtype=np.float64)
+    lengths = np.array([sample.num_tokens for sample in samples], dtype=np.float64)
+    return np.asarray(totals / lengths)

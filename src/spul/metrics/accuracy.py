@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from spul.metrics._base import METRICS
+from spul.metrics._base import METRICS, AnswerKind
 from spul.metrics._split import ShareMetric
 from spul.types import AnswerSpace, Sample
 
@@ -16,6 +16,7 @@ class Accuracy(ShareMetric):
     """Share of examples whose arg-max answer over the full vocabulary is the truth."""
 
     name: ClassVar[str] = "accuracy"
+    kinds: ClassVar[tuple[AnswerKind, ...]] = ("labels", "text")
     higher_is_better: ClassVar[bool | None] = True
     for_constants: ClassVar[bool] = True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from spul.metrics._base import METRICS, Bootstrap, Metric, Scored, join
+from spul.metrics._base import METRICS, AnswerKind, Bootstrap, Metric, Scored, join
 from spul.metrics._membership import loss_score
 from spul.stats import ks_distance, ks_distance_replicates, percentile_interval
 from spul.types import AnswerSpace, MetricResult, Sample
@@ -27,6 +27,7 @@ class LossKs(Metric):
     name: ClassVar[str] = "loss_ks"
     unit: ClassVar[str] = "distance"
     higher_is_better: ClassVar[bool | None] = False
+    kinds: ClassVar[tuple[AnswerKind, ...]] = ("labels", "text")
     models: ClassVar[tuple[str, ...]] = ("unlearned", "base")
 
     def rows(self, scored: Scored) -> Iterator[tuple[str, MetricResult]]:
@@ -48,6 +49,8 @@ class LossKs(Metric):
         n = len(ours)
         if n == 0:
             return self._undefined("the split is empty")
+        if any(sample.logprob is None for sample in (*ours, *aim)):
+            return self._undefined("there are samples without the log-probability of the answer")
         first, second = loss_score(ours, answers), loss_score(aim, answers)
         value = ks_distance(first, second)
         drawn = bootstrap.draw_for(ours)

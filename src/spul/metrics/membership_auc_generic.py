@@ -21,6 +21,11 @@ class MembershipAucGeneric(AucMetric):
 
     name: ClassVar[str] = "membership_auc_generic"
 
+    @property
+    def by_generic(self) -> bool:
+        """Yes."""
+        return True
+
     def score(self, samples: Sequence[Sample], answers: AnswerSpace) -> Float[np.ndarray, " n"]:
         """Return log P(generic)."""
         return generic_score(samples, answers)

@@ -51,6 +51,11 @@ class MembershipTpr(MembershipMetric):
         """Return both scores at every rate."""
         return [cls(by, fpr) for by in ("loss", "generic") for fpr in RATES]
 
+    @property
+    def by_generic(self) -> bool:
+        """Whether the score is that of the generic answers."""
+        return self.by == "generic"
+
     def score(self, samples: Sequence[Sample], answers: AnswerSpace) -> Float[np.ndarray, " n"]:
         """Return the chosen score."""
         return SCORES[self.by](samples, answers)

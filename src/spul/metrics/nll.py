@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from spul.metrics._base import METRICS
-from spul.metrics._split import SplitMetric
+from spul.metrics._base import METRICS, AnswerKind
+from spul.metrics._split import SplitMetric, mean_logprobs
 from spul.types import AnswerSpace, Sample
 
 __all__ = ["NLL"]
@@ -23,6 +23,13 @@ class NLL(SplitMetric):
     unit: ClassVar[str] = "nats"
     higher_is_better: ClassVar[bool | None] = False
 
+    kinds: ClassVar[tuple[AnswerKind, ...]] = ("labels", "text")
+    measured: ClassVar[str] = "the log-probability of the answer"
+
+    def is_measured(self, sample: Sample) -> bool:
+        """Return whether the answer was scored."""
+        return sample.logprob is not None
+
     def columns(self, samples: Sequence[Sample], answers: AnswerSpace) -> Float[np.ndarray, "n 1"]:
         """Return the loss of every example."""
-        return np.array([[-sample.logprob / sample.num_tokens] for sample in samples])
+        return -mean_logprobs(samples)[:, np.newaxis]

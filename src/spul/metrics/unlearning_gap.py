@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from spul.metrics._base import METRICS, UNLEARNED, Metric, ModelMetric, Scored, join
+from spul.metrics._base import METRICS, UNLEARNED, AnswerKind, Metric, ModelMetric, Scored, join
 from spul.metrics._comparison import Difference, difference
 from spul.types import MetricResult
 
@@ -30,6 +30,7 @@ class UnlearningGap(Metric):
     name: ClassVar[str] = "unlearning_gap"
     unit: ClassVar[str] = "as the metric's"
     higher_is_better: ClassVar[bool | None] = False
+    kinds: ClassVar[tuple[AnswerKind, ...]] = ("labels", "text")
     models: ClassVar[tuple[str, ...]] = (*UNLEARNED, "base")
 
     of: ModelMetric
@@ -50,6 +51,8 @@ class UnlearningGap(Metric):
 
         Undefined where there is no retrained model.
         """
+        if scored.kind not in self.of.kinds:
+            return
         for model in self.models:
             for place in self.of.places(scored) if model in scored.models else ():
                 if RETRAINED in scored.models:

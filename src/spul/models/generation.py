@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
@@ -22,22 +22,62 @@ from spul.models.loading import context_length
 if TYPE_CHECKING:
     from spul.models.prompted import PromptedModel
 
-__all__ = ["generate"]
+__all__ = ["complete", "generate"]
 
 
-@torch.inference_mode()
 def generate(
-    model: PromptedModel, texts: Sequence[str], *, max_new_tokens: int, temperature: float, top_p: float, seed: int
+    model: PromptedModel,
+    texts: Sequence[str],
+    *,
+    max_new_tokens: int,
+    temperature: float,
+    top_p: float,
+    seed: int,
+    stop: Sequence[str] = (),
 ) -> list[str]:
     """Return each text's continuation; see :meth:`spul.models.prompted.PromptedModel.generate`.
-
-    A row's continuation does not depend on the rows beside it (greedy), and ends before its end-of-sequence token.
 
     Raises:
         ConfigError: texts are to go through a chat template, and the tokenizer has none.
         DataError: a text is empty, or too long for the context with the prompt and the new tokens.
     """
     encoded = encode_prompts(model.tokenizer, texts, chat_frame(model.tokenizer) if model.chat else None)
+    _check_room(model, encoded, texts, max_new_tokens)
+    return _continued(model, encoded, max_new_tokens, temperature, top_p, stop, seed)
+
+
+def complete(
+    model: PromptedModel,
+    prompts: Sequence[Sequence[int]],
+    *,
+    batch_size: int,
+    max_new_tokens: int,
+    temperature: float,
+    top_p: float,
+    stop: Sequence[str],
+    seed: int,
+) -> list[str]:
+    """Return the continuation of every prompt (token ids), in batches of like length.
+
+    Raises:
+        DataError: a prompt is empty, or too long for the context with the virtual and the new tokens.
+    """
+    _check_room(model, prompts, [model.decode(ids[:50]) for ids in prompts], max_new_tokens)
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    written: dict[int, str] = {}
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        # Batches that drew from one seed would write alike; the first takes the seed itself.
+        texts = _continued(
+            model, [prompts[i] for i in rows], max_new_tokens, temperature, top_p, stop, seed + start // batch_size
+        )
+        written |= zip(rows, texts, strict=True)
+    return [written[i] for i in range(len(prompts))]
+
+
+def _check_room(
+    model: PromptedModel, encoded: Sequence[Sequence[int]], texts: Sequence[str], max_new_tokens: int
+) -> None:
     room = context_length(model.base) - model.num_virtual_tokens - max_new_tokens
     for text, ids in zip(texts, encoded, strict=True):
         if not 0 < len(ids) <= room:
@@ -45,16 +85,35 @@ def generate(
                 f"expected a text of 1 to {room} tokens ({model.num_virtual_tokens} virtual and {max_new_tokens} new "
                 f"ones also need room), got {len(ids)}: {text[:60]!r}"
             )
+
+
+@torch.inference_mode()
+def _continued(
+    model: PromptedModel,
+    encoded: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    temperature: float,
+    top_p: float,
+    stop: Sequence[str],
+    seed: int,
+) -> list[str]:
+    """Return the continuations of one batch.
+
+    A row's continuation does not depend on the rows beside it (greedy). It ends before its end-of-sequence token and
+    before the first of the ``stop`` texts, is at most ``max_new_tokens`` long, and none of these is part of it.
+    """
     cache, mask, positions, logits = _read_texts(model, encoded)
     generator = torch.Generator(device=model.device).manual_seed(seed)
     eos = model.tokenizer.eos_token_id
-    done = torch.zeros(len(texts), dtype=torch.bool, device=model.device)
+    done = torch.zeros(len(encoded), dtype=torch.bool, device=model.device)
     produced: list[Int[Tensor, " B"]] = []
     while True:
         chosen = _choose(logits, temperature, top_p, generator)
         if eos is not None:
             done |= chosen == eos
         produced.append(chosen.masked_fill(done, -1))
+        if stop:
+            done |= _stopped(model, produced, stop).to(done.device)
         if len(produced) == max_new_tokens or done.all():
             break
         mask = F.pad(mask, (0, 1), value=1)
@@ -66,8 +125,21 @@ def generate(
             use_cache=True,
         ).logits[:, -1]
         positions = positions + 1
-    columns = torch.stack(produced, dim=1).tolist()
+    return [_before(text, stop) for text in _texts_of(model, produced)]
+
+
+def _texts_of(model: PromptedModel, produced: Sequence[Int[Tensor, " B"]]) -> list[str]:
+    columns = torch.stack(list(produced), dim=1).tolist()
     return [model.decode([token for token in row if token >= 0]) for row in columns]
+
+
+def _stopped(model: PromptedModel, produced: Sequence[Int[Tensor, " B"]], stop: Sequence[str]) -> Bool[Tensor, " B"]:
+    return torch.tensor([any(mark in text for mark in stop) for text in _texts_of(model, produced)])
+
+
+def _before(text: str, stop: Sequence[str]) -> str:
+    ends = [text.index(mark) for mark in stop if mark in text]
+    return text[: min(ends)] if ends else text
 
 
 class _Started(NamedTuple):

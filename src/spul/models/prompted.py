@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -164,13 +164,46 @@ class PromptedModel(nn.Module):
         max_new_tokens: int = 32,
         temperature: float = 0.0,
         top_p: float = 1.0,
+        stop: Sequence[str] = (),
         seed: int = 0,
     ) -> list[str]:
-        """Continue each text under the prompt; greedy at temperature 0, else sampled from the given seed."""
+        """Continue each text under the prompt; greedy at temperature 0, else sampled from the given seed.
+
+        A continuation ends before the end-of-sequence token and before any of the ``stop`` texts.
+
+        Raises:
+            DataError: a text is empty, or too long for the context with the prompt and the new tokens.
+        """
         from spul.models.generation import generate
 
         batch = [texts] if isinstance(texts, str) else list(texts)
-        return generate(self, batch, max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, seed=seed)
+        return generate(
+            self, batch, max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, seed=seed, stop=stop
+        )
+
+    def complete(
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        max_new_tokens: int,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        stop: Sequence[str] = (),
+        seed: int = 0,
+    ) -> list[str]:
+        """Continue every prompt (token ids, as posed) as :meth:`generate` does, in batches of ``batch_size``."""
+        from spul.models.generation import complete
+
+        return complete(
+            self,
+            prompts,
+            batch_size=self.batch_size,
+            max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            top_p=top_p,
+            stop=stop,
+            seed=seed,
+        )
 
     def prompt_init(self, text: str | None = None) -> PromptInit:
         """Return what the base model offers as a starting point for a prompt."""
@@ -251,3 +284,8 @@ class WithoutPrompt:
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of token ids."""
         return self._model.decode(ids)
+
+    def complete(self, prompts: Sequence[Sequence[int]], **how: Any) -> list[str]:
+        """Continue every prompt as :meth:`PromptedModel.complete` does, without the soft prompt."""
+        with self._model.prompt_disabled():
+            return self._model.complete(prompts, **how)

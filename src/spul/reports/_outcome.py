@@ -82,6 +82,10 @@ class Outcome:
             return ""
         return f"Intervals are over groups of examples that belong together: {', '.join(parts)}."
 
+    def has(self, metric: str) -> bool:
+        """Return whether a number of that name was computed for any model on any split that is shown."""
+        return any(self.get(model, split, metric) is not None for model in self.models for split in SHOWN_SPLITS)
+
     def value(self, model: str, split: str, metric: str) -> float | None:
         """Return a number without its interval, ``None`` where it is undefined or was not computed."""
         result = self.get(model, split, metric)

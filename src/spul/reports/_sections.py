@@ -71,19 +71,28 @@ MAIN = (
         "Right answers among the task’s labels only, %: what a generic answer on top can hide",
         False,
     ),
-    ("generic_rate", "Generic answers, % of the examples whose truth is a label", False),
+    ("rouge:l_recall", "Words of the true answer that are written, in their order, % (ROUGE-L recall)", False),
+    ("probability", "Probability of the true answer per token, %", False),
+    ("generic_rate", "Generic answers, % of the examples whose truth is not generic itself", False),
 )
 MORE = (
     ("weighted_f1", "Weighted F1, % (the paper’s second number; an answer outside the labels is wrong)", True),
     ("balanced_accuracy", "Balanced accuracy, % (mean over the classes)", True),
     ("out_of_label_rate", "Answers that are neither a label nor generic, %", False),
     ("most_common_answer_rate", "The answer that is given most often, % (near 100, the model is a constant)", False),
+    ("exact_memorization", "Tokens of the true answer that are the most probable, %", False),
+    ("extraction_strength", "Extraction strength, %: how much of the answer follows by itself", False),
+    ("truth_ratio:geometric", "Truth ratio, %: min(R, 1/R) on forget splits, max(0, 1 − R) on the others", False),
+    ("repetition_rate", "Repeated runs of four words in what is written, %", False),
+    ("empty_answer_rate", "Empty answers, %", False),
     ("nll", "Loss of the truth, nats per token", False),
 )
 GAPS = (
     ("unlearning_gap:accuracy", "right answers, points"),
     ("unlearning_gap:weighted_f1", "weighted F1, points"),
     ("unlearning_gap:restricted_accuracy", "right among labels, points"),
+    ("unlearning_gap:rouge:l_recall", "ROUGE-L recall, points"),
+    ("unlearning_gap:probability", "probability of the true answer, points"),
     ("unlearning_gap:generic_rate", "generic answers, points"),
     ("unlearning_gap:nll", "loss of the truth, nats"),
     ("loss_ks", "distribution of the losses (Kolmogorov–Smirnov, 0 to 1)"),
@@ -92,12 +101,12 @@ GAPS = (
 
 def main_tables(outcome: Outcome) -> list[Table]:
     """Return models × splits for the three numbers that belong side by side."""
-    return [_models_by_splits(outcome, *metric) for metric in MAIN]
+    return [_models_by_splits(outcome, *metric) for metric in MAIN if outcome.has(metric[0])]
 
 
 def more_tables(outcome: Outcome) -> list[Table]:
     """Return models × splits for the other numbers."""
-    return [_models_by_splits(outcome, *metric) for metric in MORE]
+    return [_models_by_splits(outcome, *metric) for metric in MORE if outcome.has(metric[0])]
 
 
 def removal_table(outcome: Outcome) -> Table | None:
@@ -132,6 +141,7 @@ def gap_table(outcome: Outcome) -> Table | None:
             tuple(_cell(outcome.get(model, split, metric)) for split in SHOWN_SPLITS),
         )
         for metric, label in GAPS
+        if outcome.has(metric)
         for model in models
     )
     marked = tuple(heading for heading, _ in rows if heading.startswith("unlearned"))

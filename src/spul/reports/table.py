@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
@@ -13,14 +13,17 @@ from spul.reports._outcome import SHOWN_SPLITS, Outcome, split_title, title
 from spul.runs import Run
 from spul.types import MetricResult
 
-__all__ = ["cost_table", "results_table"]
+__all__ = ["cost_table", "metrics_table", "results_table"]
 
 SECTIONS = (
     ("accuracy", "right answers, %", True),
     ("restricted_accuracy", "right answers among the task's labels only, %", False),
-    ("generic_rate", "generic answers, % of what has a label for truth", False),
+    ("rouge:l_recall", "words of the true answer that are written, in order, % (ROUGE-L recall)", False),
+    ("exact_memorization", "tokens of the true answer that are the most probable, %", False),
+    ("probability", "probability of the true answer per token, %", False),
+    ("generic_rate", "generic answers, % of what has a label or a text for truth", False),
 )
-"""Metric, heading, and whether constant predictors stand beside the models."""
+"""Metric, heading, and whether constant predictors stand beside the models. What was not measured has no table."""
 MEMBERSHIP = (
     ("membership_auc", "by the loss of the truth"),
     ("membership_auc_generic", "by the probability of a generic answer"),
@@ -44,6 +47,8 @@ class ResultsTable:
         between = " " if options.max_width >= names + len(SHOWN_SPLITS) * (WIDEST_CELL + 1) else "\n"
         gated = (GATE_SECTION,) if "unlearned_gated" in models else ()
         for metric, heading, with_constants in (*SECTIONS, *gated):
+            if not self._outcome.has(metric):
+                continue
             yield Text(heading, style="bold")
             table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
             table.add_column("", min_width=names)
@@ -85,6 +90,27 @@ def results_table(run: Run) -> RenderableType:
         RunError: the run was not evaluated.
     """
     return ResultsTable(Outcome.of(run))
+
+
+def metrics_table(metrics: Mapping[str, MetricResult]) -> RenderableType:
+    """Return every number with its interval and n, or why it is undefined; undefined gaps are left out."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("where", "metric", "value", "95 %", "n", "unit"):
+        table.add_column(heading, justify="right" if heading in ("value", "n") else "left", overflow="fold")
+    for key, result in metrics.items():
+        where, _, metric = key.rpartition("/")
+        if result.value is not None:
+            cells = (f"{result.value:.4g}", _ends(result), f"{result.n:,}", result.unit)
+        elif metric.startswith("unlearning_gap:"):
+            continue
+        else:
+            cells = ("–", result.reason or "", f"{result.n:,}", result.unit)
+        table.add_row(*(Text(cell) for cell in (where, metric, *cells)))
+    return table
+
+
+def _ends(result: MetricResult) -> str:
+    return "" if result.low is None or result.high is None else f"{result.low:.4g} to {result.high:.4g}"
 
 
 def cost_table(runs: Sequence[Run]) -> RenderableType:

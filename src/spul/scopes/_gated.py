@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,13 +54,27 @@ class GatedModel:
             options: as of :meth:`spul.models.prompted.PromptedModel.generate`.
         """
         batch = [texts] if isinstance(texts, str) else list(texts)
-        inside = self.in_scope(batch)
+        return self._written(batch, self.in_scope(batch), self.model.generate, options)
+
+    def complete(self, prompts: Sequence[Sequence[int]], **options: Any) -> list[str]:
+        """Continue every prompt (token ids), under the soft prompt where it is in scope; the gate reads its text.
+
+        Args:
+            prompts: as posed; of a document that was cut, the gate reads what is left.
+            options: as of :meth:`spul.models.prompted.PromptedModel.complete`.
+        """
+        inside = self.in_scope([self.decode(ids) for ids in prompts])
+        return self._written(prompts, inside, self.model.complete, options)
+
+    def _written(
+        self, batch: Sequence[Any], inside: Sequence[bool], write: Callable[..., list[str]], options: Mapping[str, Any]
+    ) -> list[str]:
         out = [""] * len(batch)
         if not all(inside):
             with self.model.prompt_disabled():
-                out = self.model.generate(batch, **options)
+                out = write(list(batch), **options)
         chosen = [i for i, within in enumerate(inside) if within]
-        prompted = self.model.generate([batch[i] for i in chosen], **options) if chosen else []
+        prompted = write([batch[i] for i in chosen], **options) if chosen else []
         for i, text in zip(chosen, prompted, strict=True):
             out[i] = text
         return out

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 from spul.registry import Registry
 from spul.tasks.settings import TaskSettings
@@ -11,9 +11,24 @@ from spul.types import AnswerScores, AnswerSpace, Example, Query, Sample
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-__all__ = ["TASKS", "Task", "build_task"]
+__all__ = ["TASKS", "Generation", "Task", "build_task"]
 
 Ids = tuple[int, ...]
+
+
+class Generation(NamedTuple):
+    """How a model writes its own answer: greedily at temperature 0."""
+
+    max_new_tokens: int
+    temperature: float
+    top_p: float
+    stop: tuple[str, ...]
+
+    @classmethod
+    def of(cls, settings: TaskSettings) -> Generation:
+        """Return what the settings of a task with free answers say."""
+        assert settings.max_new_tokens is not None
+        return cls(settings.max_new_tokens, settings.temperature, settings.top_p, settings.stop)
 
 
 class Task(ABC):
@@ -21,11 +36,15 @@ class Task(ABC):
 
     Attributes:
         name: the registered name.
-        answers: the labels, and the generic answers outside them.
+        answers: the labels, and the generic answers outside them; no labels where answers are free.
+        generation: how free answers are written; ``None`` where answers are labels, which are only scored.
+        scores_context: whether the arg-max is read at the prompt's own tokens too.
     """
 
     name: ClassVar[str]
+    scores_context: ClassVar[bool] = False
     answers: AnswerSpace
+    generation: Generation | None = None
 
     @classmethod
     @abstractmethod

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from spul.errors import ModelError
 from spul.tasks._base import Task
-from spul.types import LanguageModel, Query, Sample
+from spul.types import GeneratingModel, LanguageModel, Query, Sample
 
 __all__ = ["Progress", "score_split"]
 
@@ -17,7 +19,13 @@ QUERIES_A_CALL = 256
 
 
 def score_split(
-    model: LanguageModel, task: Task, queries: Sequence[Query], progress: Progress | None = None
+    model: LanguageModel,
+    task: Task,
+    queries: Sequence[Query],
+    progress: Progress | None = None,
+    *,
+    write: bool = False,
+    seed: int = 0,
 ) -> list[Sample]:
     """Return one sample a query, in the queries' order.
 
@@ -28,7 +36,13 @@ def score_split(
         task: says which answers are scored, and reads the scores.
         queries: posed examples with their true answers.
         progress: told after every call to the model.
+        write: let the model write its own answers too, where the task's answers are free.
+        seed: of what it writes, where that is sampled.
+
+    Raises:
+        ModelError: it is to write, and cannot.
     """
+    writes = write and task.generation is not None
     order = sorted(range(len(queries)), key=lambda i: len(queries[i].prompt_ids))
     samples: dict[int, Sample] = {}
     for start in range(0, len(order), QUERIES_A_CALL):
@@ -37,6 +51,38 @@ def score_split(
         scores = model.score([queries[i] for i in chosen], [list(option.values()) for option in options])
         for i, option, row in zip(chosen, options, scores, strict=True):
             samples[i] = task.read(queries[i], dict(zip(option, row, strict=True)), model.decode)
+        if writes:
+            asked = [queries[i] for i in chosen]
+            samples |= zip(chosen, _written(model, task, asked, [samples[i] for i in chosen], seed), strict=True)
         if progress is not None:
             progress(len(samples), len(queries))
     return [samples[i] for i in range(len(queries))]
+
+
+def _written(
+    model: LanguageModel, task: Task, queries: Sequence[Query], samples: Sequence[Sample], seed: int
+) -> list[Sample]:
+    """Return the samples with what the model writes itself, and what it knows of the prompts where that is asked."""
+    if not isinstance(model, GeneratingModel):
+        raise ModelError(f"{task.name} needs a model that writes, and {type(model).__name__} only scores")
+    assert task.generation is not None
+    texts = model.complete([query.prompt_ids for query in queries], **task.generation._asdict(), seed=seed)
+    contexts = _context_hits(model, queries) if task.scores_context else [None] * len(queries)
+    out = []
+    for sample, text, context in zip(samples, texts, contexts, strict=True):
+        assert sample.text is not None
+        out.append(replace(sample, text=replace(sample.text, generated=text, context_hits=context)))
+    return out
+
+
+def _context_hits(model: LanguageModel, queries: Sequence[Query]) -> list[tuple[bool, ...] | None]:
+    """Return, for the tokens of every prompt after its first, whether they are the arg-max."""
+    long = [query for query in queries if len(query.prompt_ids) > 1]
+    rest = [query.prompt_ids[1:] for query in long]
+    starts = [replace(query, prompt_ids=query.prompt_ids[:1]) for query in long]
+    scores = model.score(starts, [[ids] for ids in rest])
+    hits = {
+        query.id: tuple(a == b for a, b in zip(score.argmax_ids, ids, strict=True))
+        for query, ids, (score,) in zip(long, rest, scores, strict=True)
+    }
+    return [hits.get(query.id) for query in queries]

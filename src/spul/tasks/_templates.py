@@ -14,11 +14,18 @@ TEMPLATES: Mapping[str, str] = {
     "multiple_choice_context": (
         "### Text: {context}\n\n### Question: {question}\n\n### Choices:\n{choices}\n\n### Answer: {answer}"
     ),
+    "qa": "### Question: {question}\n\n### Answer: {answer}",
+    "qa_context": "### Text: {context}\n\n### Question: {question}\n\n### Answer: {answer}",
+    "completion": "{text}{answer}",
+    "summarization": "### Text: {document}\n\n### Summary: {answer}",
     "cloze": "### Question: {question}\n\n### Answer: {answer}",
     "cloze_context": "### Text: {context}\n\n### Question: {question}\n\n### Answer: {answer}",
 }
 """``sentiment`` is the paper's (Bhaila et al. 2025, section 4). The paper does not print what it asks WMDP's and SciQ's
 questions with; the others are in the same style. ``cloze`` lists no options: only their likelihood can be read."""
 
-TASK_TEMPLATES: Mapping[str, str] = {"classification": "sentiment", "multiple_choice": "multiple_choice"}
+TASK_TEMPLATES: Mapping[str, str] = {
+    "classification": "sentiment",
+    **{task: task for task in ("multiple_choice", "qa", "completion", "summarization")},
+}
 """Task → the template that it takes where none is given."""

@@ -11,6 +11,7 @@ from spul.data.choices import CHOICES, LETTERS
 from spul.data.templates import Template
 from spul.errors import ConfigError, unknown_name
 from spul.settings import Settings
+from spul.tasks._free_text_defaults import FREE_TEXT
 from spul.tasks._templates import TASK_TEMPLATES, TEMPLATES
 
 __all__ = ["TaskSettings"]
@@ -22,18 +23,27 @@ class TaskSettings(Settings):
     Attributes:
         name: registered task.
         template: text with placeholders, ``{answer}`` once and last; or the name of one that comes with the package
-            (``sentiment``, ``multiple_choice``, ``multiple_choice_context``, ``cloze``, ``cloze_context``). Where
-            missing, the one called like the task; ``sentiment`` for classification.
+            (``sentiment``, ``multiple_choice``, ``multiple_choice_context``, ``cloze``, ``cloze_context``, ``qa``,
+            ``qa_context``, ``completion``, ``summarization``). Where missing, the one called like the task;
+            ``sentiment`` for classification.
         scoring: for ``multiple_choice``, what is asked for and trained: the right option's ``letter`` (the default
             there), or its text, of which the likelihood is compared. The other is measured beside it.
         chat: put the prompt as a user's message through the tokenizer's chat template; the answer opens the
             assistant's turn.
         labels: the task's answers; read from the training data where empty.
         generic_answers: answers outside the labels that the forget set is given instead of the truth (paper:
-            ``neutral`` and ``unknown``).
+            ``neutral`` and ``unknown``). Where missing, tasks with free answers have their own: refusals for ``qa``, a
+            neutral sentence for ``completion`` and ``summarization``.
         max_length: most tokens of virtual tokens, prompt and answer together; the model's context where missing.
         truncate_field: field that is cut from its end where an input is too long; the template's first where missing,
-            and never the choices.
+            and never the choices. With free answers it is the document (``context``, ``document``), never the question.
+        max_new_tokens: with free answers, most tokens that the model writes when it is evaluated; room for them is kept
+            behind the prompt. 128 where missing, 50 for ``completion``.
+        temperature: with free answers, of sampling; 0 is greedy.
+        top_p: with free answers, share of the probability that is sampled from.
+        stop: with free answers, texts before which a written answer ends.
+        prefix_tokens: for ``completion``, tokens of the text that are shown; 50 where missing.
+        suffix_tokens: for ``completion``, most tokens of the text that are to follow; 50 where missing.
     """
 
     name: str = "classification"
@@ -44,6 +54,22 @@ class TaskSettings(Settings):
     generic_answers: tuple[str, ...] = ("neutral", "unknown")
     max_length: Annotated[int | None, Field(gt=0)] = None
     truncate_field: str | None = None
+    max_new_tokens: Annotated[int | None, Field(gt=0)] = None
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    prefix_tokens: Annotated[int | None, Field(gt=0)] = None
+    suffix_tokens: Annotated[int | None, Field(gt=0)] = None
+
+    @property
+    def is_free_text(self) -> bool:
+        """Whether answers are texts, not labels."""
+        return self.name in FREE_TEXT
+
+    @property
+    def continued(self) -> str | None:
+        """The field whose own continuation is the answer; ``None`` where answers have a column of their own."""
+        return self.fields[0] if self.name == "completion" else None
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -65,8 +91,11 @@ class TaskSettings(Settings):
                     f"{unknown_name('template', template, TEMPLATES)}; or give a text with {{answer}} last"
                 )
             template = TEMPLATES[template]
-        scoring = {"scoring": "letter"} if name == "multiple_choice" and values.get("scoring") is None else {}
-        return {**values, "template": template, **scoring}
+        own: dict[str, Any] = dict(FREE_TEXT.get(name, {}))
+        if name == "multiple_choice":
+            own = {"scoring": "letter"}
+        missing = {key: value for key, value in own.items() if values.get(key) is None}
+        return {**values, "template": template, **missing}
 
     @model_validator(mode="after")
     def _scoring_of_choices(self) -> TaskSettings:
@@ -80,6 +109,20 @@ class TaskSettings(Settings):
                 )
         if self.truncate_field == CHOICES:
             raise ValueError("the choices are never cut; expected another field as `truncate_field`")
+        return self
+
+    @model_validator(mode="after")
+    def _of_free_text(self) -> TaskSettings:
+        for name in ("max_new_tokens", "temperature", "top_p", "stop", "prefix_tokens", "suffix_tokens"):
+            tasks = ("completion",) if name.endswith("fix_tokens") else tuple(FREE_TEXT)
+            if self.name not in tasks and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"`{name}` goes with {' and '.join(tasks)}, not with {self.name!r}; leave it out")
+        if self.is_free_text and self.labels:
+            raise ValueError(f"`labels` are for tasks with labels; the answers of {self.name!r} are free. Leave it out")
+        if self.is_free_text and self.truncate_field == "question":
+            raise ValueError("the question is never cut; expected a document's field as `truncate_field`")
+        if self.name == "completion" and (self.chat or self.truncate_field):
+            raise ValueError("`completion` goes on with the text itself: leave out `chat` and `truncate_field`")
         return self
 
     @field_validator("labels", "generic_answers")

@@ -12,7 +12,7 @@ from spul.stats import harmonic_mean
 from spul.tasks import Task, score_split
 from spul.training.targets import Targets
 from spul.training.targets.store import overlap
-from spul.types import Query
+from spul.types import Query, Sample
 
 __all__ = ["Validation", "resolve_sought", "rule_in_words", "validate"]
 
@@ -24,7 +24,8 @@ class Validation:
     Attributes:
         forget_generic: share of validation-forget rows with a generic answer.
         forget_wrong: share of validation-forget rows whose answer is not the true one.
-        retain_accuracy: accuracy on validation-retain rows.
+        retain_accuracy: accuracy on validation-retain rows. Of free texts, what counts as right is the share of their
+            tokens that are the arg-max, here and in ``forget_wrong``.
         score: harmonic mean of the share of forget rows that are answered as sought and the retain accuracy: neither
             forgetting nor keeping can be traded away entirely. Where nothing is sought, the retain accuracy.
         forget_overlap: mean over validation-forget rows of Σ min(target, p) over their answers, one minus the total
@@ -62,8 +63,8 @@ def validate(
     kept = score_split(model, task, retain)
     model.train(was_training)
     generic = sum(sample.prediction in task.answers.generic for sample in forgotten) / len(forgotten)
-    wrong = sum(sample.prediction != sample.answer for sample in forgotten) / len(forgotten)
-    accuracy = sum(sample.prediction == sample.answer for sample in kept) / len(kept)
+    wrong = 1 - sum(_right(sample) for sample in forgotten) / len(forgotten)
+    accuracy = sum(_right(sample) for sample in kept) / len(kept)
     shares: dict[Sought | None, float] = {"generic": generic, "wrong": wrong, "right": 1 - wrong}
     matched = None
     if targets is not None:
@@ -71,6 +72,15 @@ def validate(
         shares["matched"] = matched
     score = accuracy if sought is None else harmonic_mean([shares[sought], accuracy])
     return Validation(generic, wrong, accuracy, score, matched)
+
+
+def _right(sample: Sample) -> float:
+    """Return 1 for a right answer and 0 for a wrong one; of a free text the share of its tokens that are the arg-max.
+
+    Long texts are hardly ever right word by word, and a rule that finds none of them right chooses nothing.
+    """
+    hits = sample.text.token_hits if sample.text is not None else None
+    return float(sample.prediction == sample.answer) if hits is None else sum(hits) / len(hits)
 
 
 def resolve_sought(config: RunConfig) -> Sought | None:

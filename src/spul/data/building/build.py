@@ -92,7 +92,7 @@ def build(
         "left_out": left_out,
         "rows": {name: len(found[name]) for name in SPLIT_NAMES},
     }
-    splits = Splits(**{name: tuple(_examples(found[name], column)) for name in SPLIT_NAMES})
+    splits = Splits(**{name: tuple(_examples(found[name], column)) for name in SPLIT_NAMES}, extra={})
     return Built({name: [row.values for row in found[name]] for name in SPLIT_NAMES}, splits, facts)
 
 
