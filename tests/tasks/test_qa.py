@@ -15,7 +15,7 @@ WHO = Example(
     "q",
     {"question": "who was it ?"},
     "anna was it",
-    {"paraphrase": ("it was anna",), "perturbed": ("boris was it", "clara was it")},
+    alternatives={"paraphrase": ("it was anna",), "perturbed": ("boris was it", "clara was it")},
 )
 
 
