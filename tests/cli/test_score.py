@@ -37,7 +37,7 @@ def test_samples_of_another_tool_are_scored_beside_a_retrained_model(spul: Spul,
     written = {(row["where"], row["metric"]): row["value"] for row in json.loads(out.read_text())["metrics"]}
     assert written["unlearned/train_forget", "rouge:l_recall"] == pytest.approx(0.8)
     shown = spul("score", ours)
-    assert "no retrained model was evaluated" in " ".join(shown.stdout.split())
+    assert "no retrained" in shown.stdout, "why a number is missing stands in its place"
     assert "knowmem" not in shown.stdout, "without the task nobody knows whether these were questions"
 
 
