@@ -105,9 +105,8 @@ def reproduce(request: Request) -> list[Path]:
     for plan in plans_of(request, make=True):
         errors = _run(plan, request.processes)
         results = collect(plan, errors)
-        # As the runs were made, by whichever version, not as this process is.
-        made_by = next(iter(results.runs.values())).manifest.environment
-        written += _write(results, request.out, Provenance(_command(request, plan), made_by, **_times(plan)))
+        provenance = Provenance(_command(request, plan), _environment(results), **_times(plan))
+        written += _write(results, request.out, provenance)
         failed |= errors
     if failed:
         told = "\n".join(f"{name}: {why}" for name, why in failed.items())
@@ -146,6 +145,13 @@ def _command(request: Request, plan: Plan) -> str:
     return shlex.join([*parts, *(["--full"] if request.full else [])])
 
 
+def _environment(results: Results) -> dict[str, str | None]:
+    """Return what the runs were made with, by whichever versions, not what this process has."""
+    recorded = [run.manifest.environment for run in results.runs.values()]
+    commits = list(dict.fromkeys(found["git"] for found in recorded if found.get("git")))
+    return {**recorded[0], "git": " and ".join(commit for commit in commits if commit) or None}
+
+
 def _run(plan: Plan, processes: int) -> dict[str, str]:
     """Run the plan's jobs, add what they took to the record of times, and return the errors by job."""
     started, before = time.monotonic(), _seconds_of_children()
@@ -153,8 +159,9 @@ def _run(plan: Plan, processes: int) -> dict[str, str]:
         outcomes = run_jobs(plan.jobs, plan.root, processes=processes, on_event=lines)
     if any(not outcome.skipped for outcome in outcomes.values()):
         times = _read_times(plan.root)
-        spent = times.get(plan.name, {"wall_seconds": 0.0, "cpu_seconds": 0.0})
+        spent = times.get(plan.name, {"wall_seconds": 0.0, "cpu_seconds": 0.0, "counted": 0.0})
         times[plan.name] = {
+            "counted": spent["counted"] + sum(not outcome.skipped for outcome in outcomes.values()),
             "wall_seconds": spent["wall_seconds"] + time.monotonic() - started,
             "cpu_seconds": spent["cpu_seconds"] + _seconds_of_children() - before,
         }
@@ -178,7 +185,7 @@ def _read_times(root: Path) -> dict[str, dict[str, float]]:
 def _times(plan: Plan) -> dict[str, float | None]:
     """Return what the plan's runs took in all attempts; nothing where another table's command made them."""
     found = _read_times(plan.root).get(plan.name, {})
-    return {name: found.get(name) for name in ("wall_seconds", "cpu_seconds")}
+    return {name: found.get(name) for name in ("wall_seconds", "cpu_seconds", "counted")}
 
 
 def _write(results: Results, out: Path, provenance: Provenance) -> list[Path]:

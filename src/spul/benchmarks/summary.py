@@ -22,6 +22,7 @@ OF_SPLIT = (
     "restricted_accuracy",
     "generic_rate",
     "generic_rate_length_matched",
+    "most_common_answer_rate",
 )
 OF_MODEL = ("membership_auc", "membership_auc_generic")
 PLACES = (

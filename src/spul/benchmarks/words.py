@@ -8,8 +8,9 @@ from spul.benchmarks.paper import paper_row
 from spul.benchmarks.plan import Row
 from spul.benchmarks.summary import Results, SeedMean
 
-__all__ = ["against_the_paper", "over_forgetting", "what_is_hidden"]
+__all__ = ["against_the_paper", "collapsed", "over_forgetting", "what_is_hidden"]
 
+CONSTANT = 0.9
 CLEAR = 0.05
 """Differences of less than five points are not spoken of."""
 
@@ -37,6 +38,14 @@ def over_forgetting(results: Results) -> Iterator[str]:
             )
         else:
             yield f"{told}: {100 * gap:.0f} points short of the retrained model."
+
+
+def collapsed(results: Results) -> Iterator[str]:
+    """Name the methods that give one and the same answer to nine in ten rows to keep, whatever they are asked."""
+    for row in _methods(results):
+        found = results.get(row.key, "test_retain", "most_common_answer_rate")
+        if found is not None and found.result.value is not None and found.result.value >= CONSTANT:
+            yield f"{row.title}: one and the same answer to {_percent(found)} of test retain: it has collapsed."
 
 
 def what_is_hidden(results: Results) -> Iterator[str]:
