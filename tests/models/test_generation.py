@@ -30,8 +30,11 @@ def ids_of(model: PromptedModel, texts: list[str]) -> list[list[int]]:
     return [list(model.tokenizer(text)["input_ids"]) for text in texts]
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("deep", [False, True])
+CASES = [*((name, False) for name in ARCHITECTURES), ("llama", True), ("gemma2", True)]
+"""Every architecture with an input-level prompt; a deep one where attention is plain, and where a window slides."""
+
+
+@pytest.mark.parametrize(("architecture", "deep"), CASES)
 def test_batched_generation_is_unbatched_generation_token_for_token(architecture: str, deep: bool) -> None:
     """Batches of two, sorted by length, against one prompt at a time; the text of 15 tokens exceeds every window."""
     model = prompted(architecture, deep)
