@@ -200,7 +200,7 @@ def test_complete_run_is_not_resumed(unlearned: dict[str, Any], spul: Spul) -> N
         (["unlearn", "--model", "x", "--folder", "nowhere"], "nowhere"),
         (["finetune", "--retrain", "--method", "finetune"], "got both"),
         (["evaluate", "nowhere"], "expected a run directory at nowhere"),
-        (["score", "nowhere"], "expected a run directory at nowhere"),
+        (["score", "nowhere"], "expected a run directory, a directory or a file of samples at nowhere"),
         (["report", "nowhere"], "expected a run directory at nowhere"),
     ],
 )
