@@ -10,7 +10,7 @@ from typing import Any
 
 from spul.benchmarks.hidden import Embedded
 from spul.benchmarks.paper import PaperCell, paper_results, paper_row
-from spul.benchmarks.plan import Row
+from spul.benchmarks.maker import Row
 from spul.benchmarks.profiles import Sizes
 from spul.benchmarks.summary import Results, SeedMean
 from spul.benchmarks.words import against_the_paper, collapsed, over_forgetting, what_is_hidden
