@@ -104,12 +104,15 @@ class DatasetMaker(Maker):
     generic: Path | None
 
     def prefix(self, seed: int) -> str:
+        """Return data, base and seed."""
         return f"{self.data.name}-{self.base.slug}-s{seed}"
 
     def starting(self) -> Mapping[str, Any]:
+        """Return the epochs of the data set."""
         return {"train": {"num_epochs": self.profile.sizes_of(self.data).epochs}}
 
     def prompting(self) -> Mapping[str, Any]:
+        """Return the steps of a prompt on the data set."""
         return {"train": {"max_steps": self.profile.sizes_of(self.data).steps}}
 
     def rows_to_forget(self) -> int:
