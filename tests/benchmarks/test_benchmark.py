@@ -79,6 +79,6 @@ def test_what_does_not_fit_is_refused_before_anything_runs(place: Path) -> None:
     ):
         with pytest.raises(ConfigError, match=message):
             benchmarks.run_benchmark(asked(place, **{"name": "sst2", **values}))  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="expected the rows of tofu in .* hf:locuslab/TOFU"):
+    with pytest.raises(DataError, match=r"expected the rows of tofu in .* hf:locuslab/TOFU"):
         benchmarks.run_benchmark(asked(place, "tofu"))
     assert done == []
