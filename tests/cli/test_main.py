@@ -39,6 +39,7 @@ def test_verbs_are_those_that_are_promised() -> None:
             "report",
             "sweep",
             "reproduce",
+            "benchmark",
             "data",
             "list",
             "version",
