@@ -122,7 +122,7 @@ def learning_rate_range(
     setting = _set_up(config)
     part = _part(config, setting)
     short = config.train.model_copy(update={"max_steps": steps})
-    rows = pose_rows(config, setting.task, setting.splits)
+    rows = pose_rows(config, part.model, setting.task, setting.splits)
     plan = TrainingPlan(rows.forget, rows.retain, short, seed=config.seed, pad_id=part.model.pad_id)
     with tempfile.TemporaryDirectory() as directory:
         run = Run.create(config, "unlearn", path=Path(directory))
