@@ -132,8 +132,9 @@ def make_contrast(
             "data.contrast: no word tells the forget texts from the retain texts, so it is not plain who or what is to "
             "be forgotten; name it in data.contrast.names, or leave data.contrast out"
         )
+    finder = NameFinder(names)
     others = settings.others or find_others(inside, outside, names)
-    others = tuple(other for other in others if not NameFinder(names).found(other))
+    others = tuple(other for other in others if not finder.found(other))
     evaluated, trained = others[::EVALUATED], [o for i, o in enumerate(others) if i % EVALUATED]
     if not evaluated or not trained:
         raise DataError(
@@ -145,8 +146,8 @@ def make_contrast(
     answered = [row for row in retain if row.answer not in generic]
     return Contrast(
         forget=_named(answered, NameFinder(trained), names, round(settings.forget_rows * len(forget)), rng),
-        retain=_renamed(forget, NameFinder(names), trained, count, rng),
-        replaced=_renamed(test_forget, NameFinder(names), evaluated, len(test_forget), rng),
+        retain=_renamed(forget, finder, trained, count, rng),
+        replaced=_renamed(test_forget, finder, evaluated, len(test_forget), rng),
         names=tuple(names),
         others=others,
     )

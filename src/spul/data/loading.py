@@ -99,7 +99,7 @@ def load_splits(
         if f"validation_{side}" not in found and settings.validation_share:
             found |= _split(found, side, "validation", settings.validation_share, seed)
     extra = {name: found.pop(name) for name in list(found) if name not in NAMES}
-    if settings.contrast is not None:
+    if settings.contrast.is_wanted:
         rows = (found["train_forget"], found["train_retain"], found["test_forget"])
         made = make_contrast(settings.contrast, *rows, generic=generic, seed=seed)
         found |= {

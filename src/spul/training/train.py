@@ -159,8 +159,9 @@ def pose_rows(config: RunConfig, model: PromptedModel, task: Task, splits: Split
 
 def _contrast_retain(config: RunConfig, model: PromptedModel, task: Task, splits: Splits) -> list[Query]:
     queries = task.pose_all(splits.contrast_retain)
-    asked = config.data.contrast is not None and config.data.contrast.answers == "base"
-    return with_answers_of(WithoutPrompt(model), task, queries) if asked else queries
+    if config.data.contrast.answers == "own":
+        return queries
+    return with_answers_of(WithoutPrompt(model), task, queries)
 
 
 def teacher_answers(
