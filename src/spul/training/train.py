@@ -152,9 +152,7 @@ def pose_rows(config: RunConfig, model: PromptedModel, task: Task, splits: Split
         retain = task.pose_all(splits.train_retain)
         if unlearns:
             retain += _contrast_retain(config, model, task, splits)
-    return PosedRows(
-        forget, retain, task.pose_all(splits.validation_forget), task.pose_all(splits.validation_retain)
-    )
+    return PosedRows(forget, retain, task.pose_all(splits.validation_forget), task.pose_all(splits.validation_retain))
 
 
 def _contrast_retain(config: RunConfig, model: PromptedModel, task: Task, splits: Splits) -> list[Query]:
