@@ -114,7 +114,7 @@ def test_names_that_do_not_do_are_refused(values: dict[str, Any], message: str) 
 
 def test_without_a_telling_word_the_names_are_asked_for() -> None:
     both = rows(KEPT, 2)
-    with pytest.raises(DataError, match="name it in data.contrast.names"):
+    with pytest.raises(DataError, match=r"name it in data\.contrast\.names"):
         make_contrast(ContrastSettings(retain_rows=1), both, both, both, generic=(), seed=0)
 
 

@@ -1,4 +1,4 @@
-"""Contrast rows: the same words about somebody else, so that a prompt learns whom to hide and not how they are written of.
+"""Contrast rows: the same words about somebody else, so that a prompt learns whom to hide and not how texts look.
 
 Forget texts differ from retain texts in more than the names in them: they are longer, and the base model knows them by
 heart. A prompt that has learned length or memorised phrases forgets the training rows, touches what was to be kept, and
