@@ -1,4 +1,4 @@
-"""Next-token pre-training where the model is: Muon on the matrices, AdamW on the rest; on one core resumable bit for bit.
+"""Next-token pre-training: Muon on the matrices, AdamW on the rest; on one core resumable bit for bit.
 
 On an accelerator products are in bfloat16, the weights in float32.
 """
