@@ -154,7 +154,7 @@ def _warnings(facts: Facts) -> Iterator[str]:
         yield (
             f"the base never gives the generic answer (log-probability {facts.generic_logprob:.1f} on forget rows), "
             f"and {facts.generic_retain_rows:,} retain rows keep it alive: a prompt cannot bring it out. Train the "
-            "base on some rows whose truth it is (data.extra_retain), or choose one that it gives (task.generic_answers)"
+            "base on some rows whose truth it is (data.extra_retain), or choose another (task.generic_answers)"
         )
     if facts.length_auc >= LONG or facts.length_auc <= 1 - LONG:
         yield (
