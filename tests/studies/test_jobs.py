@@ -8,7 +8,7 @@ import pytest
 
 from spul.errors import ConfigError
 from spul.runs import Run
-from spul.studies.jobs import Job, in_order
+from spul.studies.jobs import Job, _said, in_order
 from tests.studies.fake import config, job
 
 
@@ -40,6 +40,15 @@ def test_what_an_environment_variable_stands_for_counts(tmp_path: Path, monkeypa
     first = on.digest(tmp_path)
     monkeypatch.setenv("SPUL_TEST_BASE", "second")
     assert on.digest(tmp_path) != first
+
+
+def test_a_setting_that_is_off_does_not_change_what_a_run_is(tmp_path: Path) -> None:
+    """Later versions have settings that this one has not; off, they change nothing. A weight of 0 is not off."""
+    values = {"a": 1, "b": {"c": 0, "d": 0.0}, "e": [0]}
+    more = {"a": 1, "b": {"c": 0, "d": 0.0, "new": None, "list": []}, "e": [0], "block": {"new": False}}
+    assert _said(values) == values
+    assert _said(more) == values
+    assert Job("a", config("retain.beta=0")).digest(tmp_path) != Job("a", config()).digest(tmp_path)
 
 
 def test_a_run_of_another_name_that_does_the_same_is_found(tmp_path: Path) -> None:

@@ -20,6 +20,11 @@ __all__ = ["Provenance", "as_csv", "efficiency_page", "states_page", "table_page
 
 SPLITS = ("train_retain", "train_forget", "test_retain", "test_forget")
 """In the paper's order."""
+READINGS = (
+    ("letter", "By letter"),
+    ("likelihood", "By the option's likelihood"),
+    ("likelihood_per_token", "By the option's likelihood a token"),
+)
 NOTHING = "–"
 REASONS = """The base here has {parameters} parameters and was made from scratch in minutes; the paper's have 1.3 to 13
 billion and had read far more. On such a base a prompt hides less selectively: generic answers on test retain, and on
@@ -51,18 +56,27 @@ class Provenance:
     counted: float | None
 
 
-def table_page(results: Results, provenance: Provenance, pictures: Sequence[str] = ()) -> str:
-    """Return the page of a table: numbers beside the paper's, what they hide, what they say, how they were made."""
+def table_page(results: Results, provenance: Provenance, picture: tuple[str, str] | None = None) -> str:
+    """Return the page of a table: numbers beside the paper's, what they hide, what they say, how they were made.
+
+    Args:
+        results: what was measured.
+        provenance: what made it.
+        picture: its file name and what it shows, in words.
+    """
     plan = results.plan
     parts = [f"# {_title(results)}", *_head(results)]
-    parts += [f"![{name}]({name})" for name in pictures]
     parts += ["## Accuracy / weighted F1, %", _accuracy(results)]
+    if picture is not None:
+        parts.append(f"![{picture[1]}]({picture[0]})")
     if plan.data.skewed:
         parts += [
             "## Balanced accuracy, %",
             "One label is far more common here, so the accuracy of a constant is high; its balanced accuracy is 50.",
             _by_split(results, "balanced_accuracy"),
         ]
+    if plan.data.task == "multiple_choice":
+        parts += ["## By letter and by likelihood, %", *_choices(results)]
     parts += ["## What accuracy hides", _hidden(results), *_bullets(what_is_hidden(results))]
     parts += ["## Over-forgetting", *_bullets([*over_forgetting(results), *collapsed(results)])]
     differences = list(against_the_paper(results))
@@ -89,12 +103,15 @@ def efficiency_page(results: Results, provenance: Provenance) -> str:
             _mean_of(costs, "seconds", "{:.1f}"),
             _mean_of(costs, "search_seconds", "{:.1f}"),
             _mean_of(costs, "training_flops", "{:.2e}"),
+            _mean_of(costs, "tokens_per_second", "{:,.0f}"),
+            _mean_of(costs, "matmul_share", "{:.0f} %", 100),
+            _mean_of(costs, "peak_memory_bytes", "{:,.0f}", 2**-20),
         ]
         theirs = paper_results()["efficiency"]["seconds_per_epoch"].get(row.key)
         lines.append([row.title, *cells, NOTHING if theirs is None else f"{theirs:,}"])
     head = [
         "model", "trained parameters", "kept, kB", "steps", "s / epoch", "s", "s of rate search", "FLOPs",
-        "paper: s / epoch",
+        "tokens / s", "of the matmul rate", "peak memory, MiB", "paper: s / epoch",
     ]  # fmt: skip
     theirs = paper_results()["efficiency"]
     counts = ", ".join(f"{name} {count:,}" for name, count in theirs["prompt_parameters"].items())
@@ -105,7 +122,9 @@ def efficiency_page(results: Results, provenance: Provenance) -> str:
         _table(head, lines),
         f"The paper trains {counts} numbers for a prompt of 30 (the MLP that makes it) and {full} in full fine-tuning, "
         f"on {theirs['device']}. Seconds are wall time of training on one CPU thread, on a machine that may have had "
-        "other work; an epoch is one pass over forget and retain together (for GA and RL over forget alone).",
+        "other work; an epoch is one pass over forget and retain together (for GA and RL over forget alone). "
+        "Operations are by formula, and stand against the rate of matrix products that was measured beside the "
+        "training; memory is that of the whole process, Python and libraries included.",
         *_bullets(_cheapness(results)),
         "## How it was made",
         *_made(results, provenance),
@@ -218,6 +237,19 @@ def _pair(results: Results, row: Row, split: str, theirs: PaperCell | None) -> s
 def _by_split(results: Results, metric: str) -> str:
     lines = [[row.title, *(_number(results.get(row.key, split, metric)) for split in SPLITS)] for row in results.rows]
     return _table(["model", *(split.replace("_", " ") for split in SPLITS)], lines)
+
+
+def _choices(results: Results) -> list[str]:
+    """Return a table for each reading of a question that the runs have."""
+    parts = [
+        "Right answers when nothing but the options may be answered: the most probable letter, the most probable text "
+        "of an option, and the text that is most probable a token."
+    ]
+    for reading, title in READINGS:
+        metric = f"choice_accuracy:{reading}"
+        if any(results.get(row.key, split, metric) for row in results.rows for split in SPLITS):
+            parts += [f"### {title}", _by_split(results, metric)]
+    return parts
 
 
 HIDDEN = (
