@@ -32,6 +32,7 @@ def test_verbs_are_those_that_are_promised() -> None:
             "unlearn",
             "finetune",
             "lr-range",
+            "advise",
             "evaluate",
             "gate",
             "export",

@@ -8,6 +8,7 @@ import sys
 import typer
 
 from spul.cli._group import SpulGroup
+from spul.cli.advise import advise
 from spul.cli.benchmark import benchmark
 from spul.cli.data import data
 from spul.cli.demo import demo
@@ -39,6 +40,7 @@ app.command("demo")(demo)
 app.command("unlearn")(unlearn)
 app.command("finetune")(finetune)
 app.command("lr-range")(lr_range)
+app.command("advise")(advise)
 app.command("evaluate")(evaluate)
 app.command("gate")(gate)
 app.command("score")(score)
