@@ -244,10 +244,15 @@ def add_gate(run: Run | str | Path, overrides: Sequence[str] = ()) -> Run:
     return run
 
 
-def evaluate(run: Run | str | Path) -> Run:
+def evaluate(run: Run | str | Path, *, beside: bool = True) -> Run:
     """Score the run's model on the four splits, with base, retrained and pre-trained models beside it.
 
     Writes samples and metrics into the run.
+
+    Args:
+        run: what was trained.
+        beside: whether the other models are scored too. Where other runs have their samples on the same examples, they
+            need not be; a gated model is made of the base's samples, so there they are.
 
     Raises:
         SpulError: the run, its data or a model does not load, or the data is not what the run was trained on.
@@ -264,7 +269,8 @@ def evaluate(run: Run | str | Path) -> Run:
         run.unseal("eval", "metrics.json", "report.html")
         with progress_bars() as progress:
             gate = load_gate(run.scope_dir, _encoder(model)) if config.scope.name == "gate" else None
-            evaluate_run(run, _models_beside(run, model), task, splits, progress, gate)
+            models = _models_beside(run, model) if beside or gate is not None else {_own_name(run): model}
+            evaluate_run(run, models, task, splits, progress, gate)
         run.seal()
     return run
 
@@ -379,12 +385,18 @@ def _models_beside(run: Run, model: PromptedModel) -> dict[str, LanguageModel]:
         models = {"unlearned": model, "base": _base_of(run, model)}
         others = {"retrained": settings.retrained, "pretrained": settings.pretrained}
     else:
-        models = {"retrained" if run.config.method == "retrain" else "base": model}
+        models = {_own_name(run): model}
         others = {"pretrained": settings.path}
     for name, path in others.items():
         if path is not None:
             models[name] = _prompted(run.config, load_base(settings, path))
     return models
+
+
+def _own_name(run: Run) -> str:
+    if run.manifest.kind == "unlearn":
+        return "unlearned"
+    return "retrained" if run.config.method == "retrain" else "base"
 
 
 def _base_of(run: Run, model: PromptedModel) -> LanguageModel:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spul.benchmarks import reproduce as benchmarks
+from spul.benchmarks import running
 from spul.benchmarks.hidden import neighbours_tell
 from spul.errors import RunError
 from spul.runs import Run
@@ -42,7 +43,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     done.clear()
-    monkeypatch.setattr(benchmarks, "run_jobs", partial(runner.run_jobs, do=in_this_process))
+    monkeypatch.setattr(running, "run_jobs", partial(runner.run_jobs, do=in_this_process))
 
 
 def test_table_2_beside_the_papers_numbers(place: Path) -> None:
@@ -115,7 +116,7 @@ def test_a_job_that_fails_is_named_on_the_page_and_ends_with_an_error(
             raise RunError("the disk is gone")
         in_this_process(job, root, evaluate, tell)
 
-    monkeypatch.setattr(benchmarks, "run_jobs", partial(runner.run_jobs, do=fails))
+    monkeypatch.setattr(running, "run_jobs", partial(runner.run_jobs, do=fails))
     with pytest.raises(RunError, match=r"1 job\(s\) failed.*\n.*s1-spul-p2: the disk is gone"):
         benchmarks.reproduce(tiny_request(place, "figure2", seeds=(1,)))
     page = place / "out" / "figure2-sst2_entity-base.md"

@@ -40,6 +40,7 @@ def test_verbs_are_those_that_are_promised() -> None:
             "report",
             "sweep",
             "reproduce",
+            "benchmark",
             "data",
             "list",
             "version",

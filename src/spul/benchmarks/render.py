@@ -9,14 +9,14 @@ from io import StringIO
 from typing import Any
 
 from spul.benchmarks.hidden import Embedded
+from spul.benchmarks.maker import Row
 from spul.benchmarks.paper import PaperCell, paper_results, paper_row
-from spul.benchmarks.plan import Row
 from spul.benchmarks.profiles import Sizes
 from spul.benchmarks.summary import Results, SeedMean
 from spul.benchmarks.words import against_the_paper, collapsed, over_forgetting, what_is_hidden
 from spul.training.search import SEARCH_FACT
 
-__all__ = ["Provenance", "as_csv", "efficiency_page", "states_page", "table_page"]
+__all__ = ["Provenance", "as_csv", "efficiency_page", "sizes_in_words", "states_page", "table_page"]
 
 SPLITS = ("train_retain", "train_forget", "test_retain", "test_forget")
 """In the paper's order."""
@@ -152,7 +152,7 @@ def states_page(results: Results, found: Embedded, picture: str, provenance: Pro
         f"{100 * found.told_before:.1f} % without the prompt and {100 * found.told_after:.1f} % with it (50 % is "
         f"chance): {change}. The paper argues about membership inference from such a picture alone; the membership AUC "
         "of table 2 is the measurement.",
-        _sizes(plan.base.profile.sizes_of(plan.data)),
+        sizes_in_words(plan.base.profile.sizes_of(plan.data)),
         "## How it was made",
         *_made(results, provenance),
     ]
@@ -197,14 +197,15 @@ def _head(results: Results) -> list[str]:
         "under them, in italics, the paper's number where it has one "
         f"({paper_results()['source']}; {paper_results()['unit']}).",
         plan.data.differs,
-        _sizes(plan.base.profile.sizes_of(plan.data)),
+        sizes_in_words(plan.base.profile.sizes_of(plan.data)),
     ]
     if results.missing:
         parts.append("Missing: " + "; ".join(f"{name} ({why})" for name, why in results.missing.items()))
     return parts
 
 
-def _sizes(sizes: Sizes) -> str:
+def sizes_in_words(sizes: Sizes) -> str:
+    """Return how many rows there are and how they are cut."""
     rows = ", ".join(f"{count:,} of {split}" for split, count in sizes.max_rows.items())
     told = [f"Rows, drawn by the seed: {rows}; the other splits whole." if rows else "All rows of every split."]
     if sizes.generic_rows:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import resource
 import shlex
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,13 +14,12 @@ from spul.benchmarks.pictures import lengths_picture, states_picture, trade_off_
 from spul.benchmarks.plan import TABLES, Plan, make_plan
 from spul.benchmarks.profiles import PAPER, Profile
 from spul.benchmarks.render import Provenance, as_csv, efficiency_page, states_page, table_page
+from spul.benchmarks.running import environment_of, run_plan, times_of
 from spul.benchmarks.small_lm.corpus import default_cache, default_data_root
 from spul.benchmarks.summary import Results, collect
 from spul.errors import ConfigError, RunError, unknown_name
-from spul.files import write_bytes, write_json, write_text
+from spul.files import write_bytes, write_text
 from spul.reports.pictures import Picture
-from spul.studies.progress import job_lines
-from spul.studies.runner import run_jobs
 
 __all__ = ["SMALL_DATA", "Request", "plans_of", "reproduce"]
 
@@ -31,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 SMALL_DATA = ("sst2_entity", "sst2_spul", "yelp_entity", "mcq_mmlu")
 ALL = "all"
-TIMES = "times.json"
 
 
 @dataclass(frozen=True)
@@ -110,9 +105,11 @@ def reproduce(request: Request) -> list[Path]:
     written: list[Path] = []
     failed: dict[str, str] = {}
     for plan in plans_of(request, make=True):
-        errors = _run(plan, request.processes)
+        errors = run_plan(plan.name, plan.jobs, plan.root, request.processes)
         results = collect(plan, errors)
-        provenance = Provenance(_command(request, plan), _environment(results), **_times(plan))
+        provenance = Provenance(
+            _command(request, plan), environment_of(results.runs.values()), **times_of(plan.name, plan.root)
+        )
         written += _write(results, request.out, provenance)
         failed |= errors
     if failed:
@@ -150,49 +147,6 @@ def _command(request: Request, plan: Plan) -> str:
     if request.methods is not None:
         parts += ["--methods", ",".join(request.methods)]
     return shlex.join([*parts, *(["--full"] if request.full else [])])
-
-
-def _environment(results: Results) -> dict[str, str | None]:
-    """Return what the runs were made with, by whichever versions, not what this process has."""
-    recorded = [run.manifest.environment for run in results.runs.values()]
-    commits = list(dict.fromkeys(found["git"] for found in recorded if found.get("git")))
-    return {**recorded[0], "git": " and ".join(commit for commit in commits if commit) or None}
-
-
-def _run(plan: Plan, processes: int) -> dict[str, str]:
-    """Run the plan's jobs, add what they took to the record of times, and return the errors by job."""
-    started, before = time.monotonic(), _seconds_of_children()
-    with job_lines(plan.jobs) as lines:
-        outcomes = run_jobs(plan.jobs, plan.root, processes=processes, on_event=lines)
-    if any(not outcome.skipped for outcome in outcomes.values()):
-        times = _read_times(plan.root)
-        spent = times.get(plan.name, {"wall_seconds": 0.0, "cpu_seconds": 0.0, "counted": 0.0})
-        times[plan.name] = {
-            "counted": spent["counted"] + sum(not outcome.skipped for outcome in outcomes.values()),
-            "wall_seconds": spent["wall_seconds"] + time.monotonic() - started,
-            "cpu_seconds": spent["cpu_seconds"] + _seconds_of_children() - before,
-        }
-        write_json(plan.root / TIMES, times)
-    return {name: str(outcome.error) for name, outcome in outcomes.items() if outcome.status != "complete"}
-
-
-def _seconds_of_children() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def _read_times(root: Path) -> dict[str, dict[str, float]]:
-    file = root / TIMES
-    if not file.exists():
-        return {}
-    found: dict[str, dict[str, float]] = json.loads(file.read_text(encoding="utf-8"))
-    return found
-
-
-def _times(plan: Plan) -> dict[str, float | None]:
-    """Return what the plan's runs took in all attempts; nothing where another table's command made them."""
-    found = _read_times(plan.root).get(plan.name, {})
-    return {name: found.get(name) for name in ("wall_seconds", "cpu_seconds", "counted")}
 
 
 def _write(results: Results, out: Path, provenance: Provenance) -> list[Path]:

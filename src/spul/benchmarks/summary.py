@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from scipy.special import stdtrit
 
-from spul.benchmarks.plan import Plan, Row
+from spul.benchmarks.maker import Row
+from spul.benchmarks.plan import Plan
 from spul.errors import RunError
 from spul.runs import Run
 from spul.types import SPLIT_NAMES, MetricResult

@@ -9,6 +9,7 @@ import typer
 
 from spul.cli._group import SpulGroup
 from spul.cli.advise import advise
+from spul.cli.benchmark import benchmark
 from spul.cli.data import data
 from spul.cli.demo import demo
 from spul.cli.evaluate import evaluate
@@ -45,6 +46,7 @@ app.command("gate")(gate)
 app.command("score")(score)
 app.command("report")(report)
 app.command("export")(export)
+app.command("benchmark")(benchmark)
 app.command("reproduce")(reproduce)
 app.command("sweep")(sweep)
 app.add_typer(data, name="data")

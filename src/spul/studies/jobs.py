@@ -38,6 +38,8 @@ class Job:
         config: what to do; its ``output_dir`` and ``name`` are replaced by the root and the job's name.
         needs: names of the jobs that must be complete before.
         evaluate: whether it is scored once it is trained.
+        beside: whether the models to compare with are scored too, where its configuration names them; they need not be
+            where another job has scored them on the same examples.
 
     Raises:
         ConfigError: a name that is no part of a path.
@@ -47,6 +49,7 @@ class Job:
     config: RunConfig
     needs: tuple[str, ...] = ()
     evaluate: bool = True
+    beside: bool = True
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):

@@ -68,7 +68,7 @@ def work(job: Job, root: Path, *, evaluate: bool, tell: Callable[[Phase], object
         run = do(run.config, resume=run.path)
     if evaluate and job.evaluate and not _is_evaluated(run):
         tell("evaluating")
-        api.evaluate(run)
+        api.evaluate(run, beside=job.beside)
 
 
 def _is_evaluated(run: Run) -> bool:
