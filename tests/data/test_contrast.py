@@ -86,6 +86,7 @@ def test_ids_are_unique_and_the_seed_decides() -> None:
     ids = [row.id for row in (*contrast.forget, *contrast.retain)]
     assert len(set(ids)) == len(ids)
     assert contrast == made(retain_rows=2.5, forget_rows=3)
+    assert contrast.replaced == made(retain_rows=0, forget_rows=0, evaluate=True).replaced
 
 
 def test_given_names_of_several_words() -> None:

@@ -141,13 +141,17 @@ def make_contrast(
             f"data.contrast: expected two words or more to put in a name's place, got {len(others)} that stand in the "
             "retain texts as names do; list some in data.contrast.others"
         )
-    rng = Random(f"{seed} contrast")
-    count = round(settings.retain_rows * len(forget))
+
+    def rng(part: str) -> Random:
+        # Of each part its own: how many rows are trained on does not decide what is asked.
+        return Random(f"{seed} contrast {part}")
+
+    counts = [round(share * len(forget)) for share in (settings.forget_rows, settings.retain_rows)]
     answered = [row for row in retain if row.answer not in generic]
     return Contrast(
-        forget=_named(answered, NameFinder(trained), names, round(settings.forget_rows * len(forget)), rng),
-        retain=_renamed(forget, finder, trained, count, rng),
-        replaced=_renamed(test_forget, finder, evaluated, len(test_forget), rng),
+        forget=_named(answered, NameFinder(trained), names, counts[0], rng("forget")),
+        retain=_renamed(forget, finder, trained, counts[1], rng("retain")),
+        replaced=_renamed(test_forget, finder, evaluated, len(test_forget), rng("replaced")),
         names=tuple(names),
         others=others,
     )
