@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spul.benchmarks.bases import base_called, generic_rows
 from spul.benchmarks.datasets import Dataset, dataset
 from spul.benchmarks.hidden import embed
-from spul.benchmarks.pictures import lengths_picture, states_picture
+from spul.benchmarks.pictures import lengths_picture, states_picture, trade_off_picture
 from spul.benchmarks.plan import TABLES, Plan, make_plan
 from spul.benchmarks.profiles import PAPER, Profile
 from spul.benchmarks.render import Provenance, as_csv, efficiency_page, states_page, table_page
@@ -19,12 +19,14 @@ from spul.benchmarks.small_lm.corpus import default_cache, default_data_root
 from spul.benchmarks.summary import Results, collect
 from spul.errors import ConfigError, RunError, unknown_name
 from spul.files import write_bytes, write_text
+from spul.reports.pictures import Picture
 
 __all__ = ["SMALL_DATA", "Request", "plans_of", "reproduce"]
 
 logger = logging.getLogger(__name__)
 
 SMALL_DATA = ("sst2_entity", "sst2_spul", "yelp_entity", "mcq_mmlu")
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Request:
     """What is to be reproduced.
 
     Attributes:
-        table: ``table2`` to ``table5``, ``figure1``, ``figure2`` or ``efficiency``.
+        table: ``table2`` to ``table5``, ``figure1``, ``figure2`` or ``efficiency``; ``all`` for each of them.
         data: data sets; if empty, the four of ``SMALL_DATA`` for table 2 and efficiency, else the first of them.
         bases: names of bases; if empty the small one (for table 5 both small ones).
         methods: of tables 2 and 5; all of the paper's and ours if missing.
@@ -60,7 +62,7 @@ class Request:
 
 
 def plans_of(request: Request, *, make: bool = False) -> list[Plan]:
-    """Return a plan for every base and data set.
+    """Return a plan for every table, base and data set.
 
     Args:
         request: what is wanted.
@@ -70,10 +72,15 @@ def plans_of(request: Request, *, make: bool = False) -> list[Plan]:
         ConfigError: an unknown table, data set or method, or data that the table does not fit.
         DataError: a data set is not there.
     """
-    if request.table not in TABLES:
-        raise ConfigError(unknown_name("table", request.table, TABLES))
+    if request.table not in (*TABLES, ALL):
+        raise ConfigError(unknown_name("table", request.table, (*TABLES, ALL)))
     if not request.seeds or len(set(request.seeds)) < len(request.seeds):
         raise ConfigError(f"expected different seeds, at least one, got {list(request.seeds)}")
+    tables = tuple(TABLES) if request.table == ALL else (request.table,)
+    return [plan for table in tables for plan in _plans(replace(request, table=table), make=make)]
+
+
+def _plans(request: Request, *, make: bool) -> list[Plan]:
     bases = request.bases or (("small", "smaller") if request.table == "table5" else ("small",))
     names = request.data or (SMALL_DATA if request.table in ("table2", "efficiency") else SMALL_DATA[:1])
     return [_plan(request, base, dataset(name), make=make) for base in bases for name in names]
@@ -150,13 +157,18 @@ def _write(results: Results, out: Path, provenance: Provenance) -> list[Path]:
         write_bytes(picture, states_picture(found, f"Last hidden states at the answer position, {plan.data.title}"))
         write_text(page, states_page(results, found, picture.name, provenance))
         return [page, picture]
-    pictures = []
-    if plan.table == "figure2":
-        write_bytes(picture, lengths_picture(results))
-        pictures.append(picture)
+    write_text(table, as_csv(results))
     if plan.table == "efficiency":
         write_text(page, efficiency_page(results, provenance))
-    else:
-        write_text(page, table_page(results, provenance, [path.name for path in pictures]))
-    write_text(table, as_csv(results))
-    return [page, table, *pictures]
+        return [page, table]
+    drawn = _picture(results)
+    if drawn is None or drawn.png is None:
+        write_text(page, table_page(results, provenance))
+        return [page, table]
+    write_bytes(picture, drawn.png)
+    write_text(page, table_page(results, provenance, (picture.name, drawn.alt)))
+    return [page, table, picture]
+
+
+def _picture(results: Results) -> Picture | None:
+    return lengths_picture(results) if results.plan.table == "figure2" else trade_off_picture(results)

@@ -128,6 +128,6 @@ class DialogSum(Benchmark):
             return [f"{told} All rows."]
         rows = ", ".join(f"{count} of {split.replace('_', ' ')}" for split, count in SMALL_ROWS.items())
         return [
-            f"{told} Drawn by the seed: {rows}; the other splits whole. Dialogues are cut so that {SMALL_LENGTH} tokens "
-            "hold them and their summaries."
+            f"{told} Drawn by the seed: {rows}; the other splits whole. Dialogues are cut so that {SMALL_LENGTH} "
+            "tokens hold them and their summaries."
         ]
