@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from spul.benchmarks.catalogue._base import BENCHMARKS, Asked, Benchmark, Column, Section
 from spul.benchmarks.catalogue._free_text import FREE_FULL, FREE_SMALL, HEALTH_NOTE
 from spul.benchmarks.maker import DEEP, Maker
-from spul.benchmarks.profiles import Profile, merged
+from spul.benchmarks.profiles import Profile
 
 __all__ = ["DialogSum"]
 
 SPLITS = ("train_forget", "test_forget", "train_retain", "test_retain")
-SMALL_ROWS = {"train_retain": 160, "test_retain": 100}
-SMALL_LENGTH = 192
+SMALL_ROWS = {"train_retain": 80, "test_retain": 60}
+SMALL_LENGTH = 128
 """Tokens of prompt and summary together; the dialogue is cut, the summary never."""
 
 
@@ -69,7 +69,7 @@ class DialogSum(Benchmark):
     )
     methods: ClassVar[tuple[str, ...]] = ("ga", "ga_kl", "ga_gd", "spul", DEEP)
     profiles: ClassVar[Mapping[str, Profile]] = {
-        "small": replace(FREE_SMALL, finetune=merged(FREE_SMALL.finetune, {"train": {"num_epochs": 30}})),
+        "small": FREE_SMALL,
         "full": FREE_FULL,
     }
     scores_pretrained: ClassVar[bool] = False
