@@ -50,9 +50,10 @@ class Live:
     served: ServedSet
     stream: io.StringIO
     client: httpx2.Client
+    server: uvicorn.Server
 
     def post(self, path: str, body: Any = None, *, key: str | None = None, **options: Any) -> httpx2.Response:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {**options.pop("headers", {}), **({"Authorization": f"Bearer {key}"} if key else {})}
         given = options if body is None else {"json": body, **options}
         return self.client.post(self.url + path, headers=headers, **given)
 
@@ -65,6 +66,10 @@ class Live:
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
+
+    def shutdown(self) -> None:
+        """Ask the server to stop, as a signal does."""
+        self.server.should_exit = True
 
     def log(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.stream.getvalue().splitlines()]
@@ -84,7 +89,7 @@ def live(served: ServedSet, keys: Keys | None = None, **settings: Any) -> Iterat
         time.sleep(0.01)
     try:
         with httpx2.Client(timeout=30) as client:
-            yield Live(f"http://127.0.0.1:{socket.getsockname()[1]}", served, stream, client)
+            yield Live(f"http://127.0.0.1:{socket.getsockname()[1]}", served, stream, client, server)
     finally:
         server.should_exit = True
         thread.join()

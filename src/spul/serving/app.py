@@ -163,11 +163,10 @@ async def _malformed(request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     loc = [str(part) for part in first["loc"] if part != "body"]
     param = loc[0] if loc and first["type"] != "json_invalid" else None
-    param = param if param is None or param.isidentifier() else "body"
     message = {
         "extra_forbidden": "is unknown or not supported here",
         "json_invalid": "the body is not valid JSON",
-        "missing": "is missing",
+        "missing": "is missing" if param else "expected a JSON object, sent as application/json",
         "model_attributes_type": "expected a JSON object, sent as application/json",
     }.get(first["type"], str(first["msg"]).removeprefix("Value error, "))
     return await _refused(request, ApiError(400, f"{param}: {message}" if param else message, param=param))
