@@ -21,6 +21,7 @@ from spul.cli.lr_range import lr_range
 from spul.cli.report import report
 from spul.cli.reproduce import reproduce
 from spul.cli.score import score
+from spul.cli.serve import serve
 from spul.cli.sweep import sweep
 from spul.cli.unlearn import unlearn
 from spul.cli.version import show_version
@@ -47,6 +48,7 @@ app.command("score")(score)
 app.command("report")(report)
 app.command("export")(export)
 app.command("benchmark")(benchmark)
+app.command("serve")(serve)
 app.command("reproduce")(reproduce)
 app.command("sweep")(sweep)
 app.add_typer(data, name="data")
