@@ -35,6 +35,8 @@ def test_verbs_are_those_that_are_promised() -> None:
             "evaluate",
             "gate",
             "export",
+            "serve",
+            "probe",
             "score",
             "report",
             "sweep",
