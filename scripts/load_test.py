@@ -57,7 +57,8 @@ HEAD = """# How much the server carries
 {clients} clients that ask as fast as they get answers, for {seconds} s a setting, greedy, up to {new} new tokens, {n}
 texts of the test splits of one run: {p} virtual tokens, base of {size:,} parameters (`{architecture}`), float32.
 `wrong` are answers that are not the ones the run's own model gives to that text; `unprompted` those among them that
-the bare base gives. `of prompted` is the rate as a multiple of the first row's. Memory is the server's resident set, in MB: after the first {warm} s, at the end, and the most in between.
+the bare base gives. `of prompted` is the rate as a multiple of the first row's. Memory is the server's resident set in
+MB: after the first {warm} s, at the end, and the most in between.
 
 Made by `python scripts/load_test.py RUN --write` with {versions}, on {machine}.
 Server and clients share the machine{shared}.

@@ -81,7 +81,7 @@ def write_export(source: Source, name: str, destination: Path) -> ExportResult:
     export = EXPORTS.get(name)()
     _refuse_level(export, source, name)
     export.refuse(source)
-    notes = tuple([*_gate_notes(source), *export.notes(source)])
+    notes = (*_gate_notes(source), *export.notes(source))
     for note in _gate_notes(source):
         logger.warning(note)
     with _staged(destination) as directory:
