@@ -144,21 +144,23 @@ def test_a_missing_extra_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @contextmanager
-def started(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def started(log: Path, *arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run the command and yield its process and address."""
     call = [sys.executable, "-m", "spul", "serve", *map(str, arguments), "--port", "0", "--json"]
-    process = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
-    assert process.stdout is not None
-    try:
-        text = ""
-        while not text.rstrip().endswith("}"):
-            line = process.stdout.readline()
-            assert line, process.stderr.read() if process.stderr else ""
-            text += line
-        yield process, json.loads(text)["url"]
-    finally:
-        process.kill()
-        process.wait()
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(call, stdout=subprocess.PIPE, stderr=stderr, text=True, env=os.environ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            text = ""
+            while not text.rstrip().endswith("}"):
+                line = process.stdout.readline()
+                assert line, log.read_text()
+                text += line
+            yield process, json.loads(text)["url"]
+        finally:
+            process.kill()
 
 
 def ask(url: str, **more: object) -> httpx2.Response:
@@ -168,18 +170,16 @@ def ask(url: str, **more: object) -> httpx2.Response:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_command_with_0(run: Run, number: signal.Signals) -> None:
-    with started(run.path) as (process, url):
+def test_a_signal_ends_the_command_with_0(run: Run, tmp_path: Path, number: signal.Signals) -> None:
+    with started(tmp_path / "log", run.path) as (process, url):
         assert ask(url).status_code == 200
         process.send_signal(number)
-        _, log = process.communicate(timeout=30)
-        assert process.returncode == 0
-        events = [json.loads(line)["event"] for line in log.splitlines()]
-        assert events[-1] == "stopped"
+        assert process.wait(timeout=30) == 0
+    assert json.loads((tmp_path / "log").read_text().splitlines()[-1])["event"] == "stopped"
 
 
 @pytest.mark.slow
-def test_killed_under_load_it_starts_again_and_answers_the_same(run: Run) -> None:
+def test_killed_under_load_it_starts_again_and_answers_the_same(run: Run, tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     def attempt(url: str) -> str | None:
@@ -188,21 +188,21 @@ def test_killed_under_load_it_starts_again_and_answers_the_same(run: Run) -> Non
         except httpx2.HTTPError:
             return None
 
-    with started(run.path) as (process, url), ThreadPoolExecutor(8) as pool:
+    with started(tmp_path / "log", run.path) as (process, url), ThreadPoolExecutor(8) as pool:
         expected = attempt(url)
         answers = [pool.submit(attempt, url) for _ in range(200)]
         answers[20].result()
         process.kill()
         texts = {answer.result() for answer in answers}
     assert texts == {expected, None}, "some were cut off; none was answered in another way"
-    with started(run.path) as (_, url):
+    with started(tmp_path / "log", run.path) as (_, url):
         assert attempt(url) == expected
     Run.open(run.path)
 
 
 @pytest.mark.slow
-def test_a_port_that_is_taken(run: Run) -> None:
-    with started(run.path) as (_, url):
+def test_a_port_that_is_taken(run: Run, tmp_path: Path) -> None:
+    with started(tmp_path / "log", run.path) as (_, url):
         result = CliRunner().invoke(app, ["serve", str(run.path), "--port", url.rpartition(":")[2]])
         assert result.exit_code == 2
         assert "Address already in use" in result.stderr

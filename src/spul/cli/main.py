@@ -18,6 +18,7 @@ from spul.cli.finetune import finetune
 from spul.cli.gate import gate
 from spul.cli.list import list_registered
 from spul.cli.lr_range import lr_range
+from spul.cli.probe import probe
 from spul.cli.report import report
 from spul.cli.reproduce import reproduce
 from spul.cli.score import score
@@ -49,6 +50,7 @@ app.command("report")(report)
 app.command("export")(export)
 app.command("benchmark")(benchmark)
 app.command("serve")(serve)
+app.command("probe")(probe)
 app.command("reproduce")(reproduce)
 app.command("sweep")(sweep)
 app.add_typer(data, name="data")
