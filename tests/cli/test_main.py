@@ -36,6 +36,7 @@ def test_verbs_are_those_that_are_promised() -> None:
             "gate",
             "export",
             "score",
+            "lm-eval",
             "report",
             "sweep",
             "reproduce",
