@@ -17,6 +17,7 @@ from spul.cli.export import export
 from spul.cli.finetune import finetune
 from spul.cli.gate import gate
 from spul.cli.list import list_registered
+from spul.cli.lm_eval import lm_eval
 from spul.cli.lr_range import lr_range
 from spul.cli.probe import probe
 from spul.cli.report import report
@@ -46,6 +47,7 @@ app.command("advise")(advise)
 app.command("evaluate")(evaluate)
 app.command("gate")(gate)
 app.command("score")(score)
+app.command("lm-eval")(lm_eval)
 app.command("report")(report)
 app.command("export")(export)
 app.command("benchmark")(benchmark)

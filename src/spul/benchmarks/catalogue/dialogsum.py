@@ -23,12 +23,13 @@ SMALL_LENGTH = 128
 class _Maker(Maker):
     """Jobs on the four splits."""
 
+    name: str
     folder: str
     small: bool
 
     def prefix(self, seed: int) -> str:
         """Return base and seed."""
-        return f"dialogsum-{self.base.slug}-s{seed}"
+        return f"{self.name}-{self.base.slug}-s{seed}"
 
     def starting(self) -> Mapping[str, Any]:
         """Return nothing beside the profile."""
@@ -116,7 +117,7 @@ class DialogSum(Benchmark):
 
     def maker(self, asked: Asked) -> Maker:
         """Return the maker of jobs on the four splits."""
-        return _Maker(asked.base, asked.root, self.place(asked), asked.small)
+        return _Maker(asked.base, asked.root, self.name, self.place(asked), asked.small)
 
     def about(self, asked: Asked) -> list[str]:
         """Return which rows there are."""
