@@ -152,10 +152,10 @@ def judged(url: str, model: str, canaries: Canaries, seen: Mapping[Surface, Repl
 
 
 def _model(endpoint: Endpoint, run: Run, wanted: str | None) -> str:
-    served = endpoint.models()
+    # Not every engine lists what it answers to.
     if wanted is not None:
-        # Not every engine lists all that it answers to.
         return wanted
+    served = endpoint.models()
     own = [name for name in served if name == run.path.resolve().name]
     if len(own or served) != 1:
         raise ConfigError(f"expected one model at {endpoint.root}, got {served}; choose with --model")
