@@ -58,6 +58,7 @@ SOURCES: dict[str, str] = {
     "task.stop": "none: the end-of-sequence token ends an answer",
     "task.prefix_tokens": "Carlini et al. 2023: 50",
     "task.suffix_tokens": "Carlini et al. 2023: 50",
+    "task.extraction_stride": "none: not measured (Jang et al. 2023: every token)",
     "trainable": PAPER,
     "trainable_names": NONE,
     "prompt.kind": PAPER,

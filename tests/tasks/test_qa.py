@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from spul.errors import DataError
 from spul.tasks import Task, build_task
-from spul.tasks._free_text_defaults import REFUSALS
+from spul.tasks.qa import REFUSALS
 from spul.tasks.settings import TaskSettings
 from spul.types import AnswerScores, Example, Query, Wording
 from tests.data.kinds import make_tokenizer
@@ -120,8 +120,8 @@ def test_room_is_kept_for_what_the_model_writes() -> None:
     [
         ({"name": "qa", "labels": ["a", "b"]}, "the answers of 'qa' are free"),
         ({"name": "qa", "truncate_field": "question"}, "the question is never cut"),
-        ({"name": "qa", "prefix_tokens": 5}, "`prefix_tokens` goes with completion, not with 'qa'"),
-        ({"max_new_tokens": 5}, "`max_new_tokens` goes with qa and completion and summarization"),
+        ({"name": "qa", "prefix_tokens": 5}, "`prefix_tokens` goes with `name: completion`, not with 'qa'"),
+        ({"max_new_tokens": 5}, "`max_new_tokens` goes with `name: completion` or `qa` or `summarization`"),
         ({"name": "qa", "stop": [""]}, "at least 1 character"),
     ],
 )

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from spul.benchmarks.bases import Base
 from spul.benchmarks.profiles import Profile, merged
@@ -86,6 +86,10 @@ class Maker(ABC):
     base: Base
     root: Path
 
+    shares_base: ClassVar[bool] = False
+    """Whether the base is the same for several forget sets. It is scored on each then, beside the first arm, and not in
+    its own run."""
+
     @property
     def profile(self) -> Profile:
         """How everything is trained."""
@@ -103,6 +107,10 @@ class Maker(ABC):
             seed: of the draw of rows, of the training and of the intervals.
             values: the other values of the job, so that room is left for its virtual tokens.
         """
+
+    def common_of_base(self, seed: int, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return :meth:`common` for the base, where that is not the same."""
+        return self.common(seed, values)
 
     @abstractmethod
     def starting(self) -> Mapping[str, Any]:
@@ -135,27 +143,31 @@ class Maker(ABC):
             pretrained: whether the base's evaluation scores the model before any fine-tuning too.
         """
         start = merged(self.profile.finetune, {"model": {"path": self.base.path}}, self.starting())
-        base = self._job("base", "finetune", seed, start, beside=pretrained)
+        common = self.common_of_base(seed, start)
+        base = self._job("base", "finetune", merged(common, start), beside=pretrained, evaluate=not self.shares_base)
         found = [base]
         if with_retrained:
-            found.append(self._job("retrained", "retrain", seed, start, beside=beside))
+            found.append(self._job("retrained", "retrain", merged(self.common(seed, start), start), beside=beside))
         on_base = {"model": {"path": str(base.model_dir(self.root))}}
-        for arm in arms:
-            values = merged(self._of_method(arm), arm.values, on_base)
-            found.append(self._job(arm.name, arm.method, seed, values, needs=(base.name,), beside=beside))
+        for i, arm in enumerate(arms):
+            own = merged(self._of_method(arm), arm.values, on_base)
+            scores_base = beside or (self.shares_base and i == 0)
+            values = merged(self.common(seed, own), own)
+            found.append(self._job(arm.name, arm.method, values, needs=(base.name,), beside=scores_base))
         return found
 
     def _job(
         self,
         arm: str,
         method: str,
-        seed: int,
         values: Mapping[str, Any],
         needs: tuple[str, ...] = (),
-        beside: bool = True,
+        *,
+        beside: bool,
+        evaluate: bool = True,
     ) -> Job:
-        config = RunConfig.build(merged({"method": method}, self.common(seed, values), values))
-        return Job(self.job_name(arm, seed), config, needs, beside=beside)
+        config = RunConfig.build(merged({"method": method}, values))
+        return Job(self.job_name(arm, config.seed), config, needs, evaluate, beside)
 
     def _of_method(self, arm: Arm) -> dict[str, Any]:
         profile = self.profile

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
+from spul.benchmarks.cells import NOTHING, bare, markdown_table, number, rounded
 from spul.benchmarks.hidden import Embedded
 from spul.benchmarks.maker import Row
 from spul.benchmarks.paper import PaperCell, paper_results, paper_row
 from spul.benchmarks.profiles import Sizes
-from spul.benchmarks.summary import Results, SeedMean
+from spul.benchmarks.summary import Results
 from spul.benchmarks.words import against_the_paper, collapsed, over_forgetting, what_is_hidden
 from spul.training.search import SEARCH_FACT
 
@@ -25,7 +26,6 @@ READINGS = (
     ("likelihood", "By the option's likelihood"),
     ("likelihood_per_token", "By the option's likelihood a token"),
 )
-NOTHING = "–"
 REASONS = """The base here has {parameters} parameters and was made from scratch in minutes; the paper's have 1.3 to 13
 billion and had read far more. On such a base a prompt hides less selectively: generic answers on test retain, and on
 retain rows that are as long as forget rows, show what else it hides, and that is what retain accuracy pays for.
@@ -119,7 +119,7 @@ def efficiency_page(results: Results, provenance: Provenance) -> str:
     parts = [
         f"# {_title(results)}",
         *_head(results),
-        _table(head, lines),
+        markdown_table(head, lines),
         f"The paper trains {counts} numbers for a prompt of 30 (the MLP that makes it) and {full} in full fine-tuning, "
         f"on {theirs['device']}. Seconds are wall time of training on one CPU thread, on a machine that may have had "
         "other work; an epoch is one pass over forget and retain together (for GA and RL over forget alone). "
@@ -176,7 +176,7 @@ def as_csv(results: Results) -> str:
             paper = getattr(cell, metric, None) if cell is not None else None
             share = None if paper is None else round(paper / 100, 6)
             result = found.result
-            values = [_rounded(value) for value in (result.value, result.low, result.high)]
+            values = [rounded(value) for value in (result.value, result.low, result.high)]
             where = (plan.table, plan.data.name, plan.base.name, key, place, metric)
             told = (*values, result.n, found.seeds, result.unit, "" if share is None else share)
             writer.writerow([*where, *told])
@@ -226,18 +226,18 @@ def _accuracy(results: Results) -> str:
         theirs = _paper(results, row)
         cells = [_pair(results, row, split, None if theirs is None else theirs[split]) for split in SPLITS]
         lines.append([row.title, *cells])
-    return _table(["model", *(split.replace("_", " ") for split in SPLITS)], lines)
+    return markdown_table(["model", *(split.replace("_", " ") for split in SPLITS)], lines)
 
 
 def _pair(results: Results, row: Row, split: str, theirs: PaperCell | None) -> str:
     accuracy, f1 = (results.get(row.key, split, metric) for metric in ("accuracy", "weighted_f1"))
-    ours = f"{_number(accuracy)} / {_bare(f1)}"
+    ours = f"{number(accuracy)} / {bare(f1)}"
     return ours if theirs is None else f"{ours}<br>*{theirs.accuracy:.2f} / {theirs.weighted_f1:.2f}*"
 
 
 def _by_split(results: Results, metric: str) -> str:
-    lines = [[row.title, *(_number(results.get(row.key, split, metric)) for split in SPLITS)] for row in results.rows]
-    return _table(["model", *(split.replace("_", " ") for split in SPLITS)], lines)
+    lines = [[row.title, *(number(results.get(row.key, split, metric)) for split in SPLITS)] for row in results.rows]
+    return markdown_table(["model", *(split.replace("_", " ") for split in SPLITS)], lines)
 
 
 def _choices(results: Results) -> list[str]:
@@ -268,14 +268,14 @@ HIDDEN = (
 def _hidden(results: Results) -> str:
     shown = [row for row in results.rows if not row.key.startswith("constant:")]
     lines = [
-        [row.title, *(_number(results.get(row.key, place, metric)) for _, place, metric in HIDDEN)] for row in shown
+        [row.title, *(number(results.get(row.key, place, metric)) for _, place, metric in HIDDEN)] for row in shown
     ]
     told = (
         "Labels only: right answers, %, when nothing but the task's labels may be answered. Generic: generic answers, "
         "%. Membership AUC: how well train forget is told from test forget; 0.5 is not at all, and the retrained "
         "model's is the aim.\n\n"
     )
-    return told + _table(["model", *(heading for heading, _, _ in HIDDEN)], lines)
+    return told + markdown_table(["model", *(heading for heading, _, _ in HIDDEN)], lines)
 
 
 def _cheapness(results: Results) -> Iterator[str]:
@@ -346,33 +346,6 @@ def _parameters(results: Results) -> str:
 def _bullets(sentences: Iterable[str]) -> list[str]:
     text = "\n".join(f"- {sentence}" for sentence in sentences)
     return [text] if text else []
-
-
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rows = [list(head), ["---", *["---:"] * (len(head) - 1)], *[list(line) for line in lines]]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
-def _number(found: SeedMean | None) -> str:
-    """Return ``12.3 (10.1–14.5)``."""
-    if found is None or found.result.value is None:
-        return NOTHING
-    result = found.result
-    if result.low is None or result.high is None:
-        return _bare(found)
-    return f"{_bare(found)} ({_written(result.low, result.unit)}–{_written(result.high, result.unit)})"
-
-
-def _bare(found: SeedMean | None) -> str:
-    return NOTHING if found is None or found.result.value is None else _written(found.result.value, found.result.unit)
-
-
-def _written(value: float, unit: str) -> str:
-    return f"{value:.3f}" if unit == "auc" else f"{100 * value:.1f}"
-
-
-def _rounded(value: float | None) -> float | str:
-    return "" if value is None else round(value, 6)
 
 
 def _average(costs: Sequence[Mapping[str, Any]], key: str) -> float | None:

@@ -72,14 +72,14 @@ def score_runs(
         raise RunError("no run is complete: " + "; ".join(f"{name}: {why}" for name, why in failed.items()))
     found: dict[tuple[str, str], list[Mapping[str, MetricResult]]] = {}
     for seed in seeds:
-        first, gold = (runs.get(maker.job_name(name, seed)) for name in (BASE, RETRAINED))
-        beside = {**_samples(first, BASE, PRETRAINED), **_samples(gold, RETRAINED)}
+        of_arms = [runs.get(maker.job_name(arm.name, seed)) for arm in arms]
+        first = _with_base([runs.get(maker.job_name(BASE, seed)), *of_arms])
+        beside = {**_samples(first, BASE, PRETRAINED), **_samples(runs.get(maker.job_name(RETRAINED, seed)), RETRAINED)}
         if first is not None:
             metrics = _metrics(first, beside)
             for model in _models(metrics):
                 found.setdefault((model, model), []).append(metrics)
-        for arm in arms:
-            run = runs.get(maker.job_name(arm.name, seed))
+        for arm, run in zip(arms, of_arms, strict=True):
             if run is None:
                 continue
             compared = {where: rows for where, rows in beside.items() if not where.startswith(PRETRAINED)}
@@ -96,6 +96,11 @@ def score_runs(
         for key in dict.fromkeys(key for metrics in tables for key in metrics if key.startswith(f"{row.model}/"))
     }
     return Scores(tuple(_ordered(rows, arms)), numbers, runs, dict(failed))
+
+
+def _with_base(runs: Sequence[Run | None]) -> Run | None:
+    """Return the first run in which the base was scored."""
+    return next((run for run in runs if _samples(run, BASE)), None)
 
 
 def _samples(run: Run | None, *models: str) -> dict[str, Sequence[Sample]]:

@@ -17,10 +17,13 @@ from spul.cli.export import export
 from spul.cli.finetune import finetune
 from spul.cli.gate import gate
 from spul.cli.list import list_registered
+from spul.cli.lm_eval import lm_eval
 from spul.cli.lr_range import lr_range
+from spul.cli.probe import probe
 from spul.cli.report import report
 from spul.cli.reproduce import reproduce
 from spul.cli.score import score
+from spul.cli.serve import serve
 from spul.cli.sweep import sweep
 from spul.cli.unlearn import unlearn
 from spul.cli.version import show_version
@@ -44,9 +47,12 @@ app.command("advise")(advise)
 app.command("evaluate")(evaluate)
 app.command("gate")(gate)
 app.command("score")(score)
+app.command("lm-eval")(lm_eval)
 app.command("report")(report)
 app.command("export")(export)
 app.command("benchmark")(benchmark)
+app.command("serve")(serve)
+app.command("probe")(probe)
 app.command("reproduce")(reproduce)
 app.command("sweep")(sweep)
 app.add_typer(data, name="data")

@@ -205,6 +205,12 @@ class PromptedModel(nn.Module):
             seed=seed,
         )
 
+    def continue_greedily(self, prompts: Sequence[Sequence[int]], *, max_new_tokens: int) -> list[tuple[int, ...]]:
+        """Return the most probable continuation of every prompt as token ids, the end of the sequence left out."""
+        from spul.models.generation import continue_greedily
+
+        return continue_greedily(self, prompts, batch_size=self.batch_size, max_new_tokens=max_new_tokens)
+
     def prompt_init(self, text: str | None = None) -> PromptInit:
         """Return what the base model offers as a starting point for a prompt."""
         ids = self.tokenizer(text, add_special_tokens=False)["input_ids"] if text is not None else None
@@ -289,3 +295,8 @@ class WithoutPrompt:
         """Continue every prompt as :meth:`PromptedModel.complete` does, without the soft prompt."""
         with self._model.prompt_disabled():
             return self._model.complete(prompts, **how)
+
+    def continue_greedily(self, prompts: Sequence[Sequence[int]], *, max_new_tokens: int) -> list[tuple[int, ...]]:
+        """Continue every prompt as :meth:`PromptedModel.continue_greedily` does, without the soft prompt."""
+        with self._model.prompt_disabled():
+            return self._model.continue_greedily(prompts, max_new_tokens=max_new_tokens)

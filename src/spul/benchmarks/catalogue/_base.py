@@ -157,4 +157,4 @@ class Benchmark(ABC):
         return str(folder.absolute())
 
 
-BENCHMARKS: Registry[type[Benchmark]] = Registry("benchmark", "spul.benchmarks.catalogue")
+BENCHMARKS: Registry[type[Benchmark]] = Registry("benchmark", "spul.benchmarks.catalogue", group="spul.benchmarks")

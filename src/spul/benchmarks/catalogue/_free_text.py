@@ -29,22 +29,29 @@ FREE_SMALL = replace(
     sizes={},
     finetune={
         "trainable": "all",
-        "train": {**_TRAIN, "learning_rate": 2e-3, "num_epochs": 30, "min_lr_ratio": 0.02, "warmup_ratio": 0.05},
+        "train": {
+            **_TRAIN,
+            "batch_size": 8,
+            "learning_rate": 3e-3,
+            "num_epochs": 14,
+            "min_lr_ratio": 0.02,
+            "warmup_ratio": 0.05,
+        },
         "evaluation": _EVALUATION,
     },
     prompt={
         "prompt": {"num_virtual_tokens": 32},
         "retain": {"alpha": 1.0, "beta": 1.0},
-        "train": {**_TRAIN, "max_steps": 300, "forget_ratio": 0.5, "warmup_ratio": 0.05, "min_lr_ratio": 0.03},
+        "train": {**_TRAIN, "max_steps": 150, "forget_ratio": 0.5, "warmup_ratio": 0.05, "min_lr_ratio": 0.03},
         "evaluation": _EVALUATION,
     },
     input_prompt={"prompt": {"kind": "direct"}, "train": {"learning_rate": 0.05}},
     deep_prompt={"prompt": {"kind": "prefix"}, "train": {"learning_rate": 0.02}},
     weights={
-        "train": {**_TRAIN, "num_epochs": 5, "forget_ratio": 0.5, "search_max_steps": 20},
+        "train": {**_TRAIN, "max_steps": 40, "forget_ratio": 0.5, "search_max_steps": 12},
         "evaluation": _EVALUATION,
     },
-    rates={"*": (3e-5, 1e-4, 3e-4, 1e-3)},
+    rates={"*": (3e-5, 1e-4, 3e-4)},
 )
 """For the small bases: far larger rates than a large model's, and enough epochs to learn answers by heart."""
 

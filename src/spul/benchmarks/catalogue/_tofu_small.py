@@ -32,8 +32,8 @@ class Cut(NamedTuple):
         utility: rows of ``retain_perturbed``, the first ones.
     """
 
-    authors: int = 10
-    refusals: int = 80
+    authors: int = 5
+    refusals: int = 50
     utility: int = 100
 
     @property

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from spul.benchmarks.catalogue._base import BENCHMARKS, Asked, Benchmark, Column, Section
 from spul.benchmarks.catalogue._free_text import FREE_FULL, FREE_SMALL, HEALTH_NOTE
 from spul.benchmarks.maker import DEEP, Maker
-from spul.benchmarks.profiles import Profile, merged
+from spul.benchmarks.profiles import Profile
 
 __all__ = ["DialogSum"]
 
 SPLITS = ("train_forget", "test_forget", "train_retain", "test_retain")
-SMALL_ROWS = {"train_retain": 160, "test_retain": 100}
-SMALL_LENGTH = 192
+SMALL_ROWS = {"train_retain": 80, "test_retain": 60}
+SMALL_LENGTH = 128
 """Tokens of prompt and summary together; the dialogue is cut, the summary never."""
 
 
@@ -23,12 +23,13 @@ SMALL_LENGTH = 192
 class _Maker(Maker):
     """Jobs on the four splits."""
 
+    name: str
     folder: str
     small: bool
 
     def prefix(self, seed: int) -> str:
         """Return base and seed."""
-        return f"dialogsum-{self.base.slug}-s{seed}"
+        return f"{self.name}-{self.base.slug}-s{seed}"
 
     def starting(self) -> Mapping[str, Any]:
         """Return nothing beside the profile."""
@@ -69,7 +70,7 @@ class DialogSum(Benchmark):
     )
     methods: ClassVar[tuple[str, ...]] = ("ga", "ga_kl", "ga_gd", "spul", DEEP)
     profiles: ClassVar[Mapping[str, Profile]] = {
-        "small": replace(FREE_SMALL, finetune=merged(FREE_SMALL.finetune, {"train": {"num_epochs": 30}})),
+        "small": FREE_SMALL,
         "full": FREE_FULL,
     }
     scores_pretrained: ClassVar[bool] = False
@@ -116,7 +117,7 @@ class DialogSum(Benchmark):
 
     def maker(self, asked: Asked) -> Maker:
         """Return the maker of jobs on the four splits."""
-        return _Maker(asked.base, asked.root, self.place(asked), asked.small)
+        return _Maker(asked.base, asked.root, self.name, self.place(asked), asked.small)
 
     def about(self, asked: Asked) -> list[str]:
         """Return which rows there are."""

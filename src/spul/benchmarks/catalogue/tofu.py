@@ -18,6 +18,7 @@ __all__ = ["Tofu"]
 
 FORGET = "train_forget"
 CUT = Cut()
+LARGEST = "forget10"
 SMALL_ROWS = {"test_forget": 100, "test_retain": 100, "holdout": 100}
 
 
@@ -29,6 +30,8 @@ class _Maker(Maker):
     subset: str
     small: bool
 
+    shares_base: ClassVar[bool] = True
+
     def prefix(self, seed: int) -> str:
         """Return subset, base and seed."""
         return f"tofu-{self.subset}-{self.base.slug}-s{seed}"
@@ -36,6 +39,10 @@ class _Maker(Maker):
     def starting(self) -> Mapping[str, Any]:
         """Return nothing beside the profile."""
         return {}
+
+    def common_of_base(self, seed: int, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the rows of any subset: together they are all of TOFU, so one base stands behind every forget set."""
+        return replace(self, subset=LARGEST).common(seed, values)
 
     def common(self, seed: int, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the subset's rows; no validation part, since all of forget is to be learned and forgotten."""
