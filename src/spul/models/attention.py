@@ -115,7 +115,7 @@ class _BehindFront(torch.autograd.Function):
     """Attention to p keys in front, shared by all rows, and causally to those of a token's own row.
 
     The own row counts as one key more, behind the p, whose score is the row's log-sum-exp and whose value is the row's
-    output; a zero vector holds its place in the matrix products.
+    output. Scores stand as [H, p, S], so that what runs over the keys runs over long lines of tokens.
     """
 
     @staticmethod
@@ -131,20 +131,21 @@ class _BehindFront(torch.autograd.Function):
     ) -> Float[Tensor, "1 S H D"]:
         outs, sums = [], []
         for group in groups:
-            out, lse = _flash(
-                _rows(query, group), _rows(key, group), _rows(value, group), 0.0, is_causal=True, scale=scale
-            )
-            outs.append(out)
+            rows = (_rows(states, group) for states in (query, key, value))
+            part, lse = _flash(*rows, 0.0, is_causal=True, scale=scale)
+            outs.append(part)
             sums.append(lse.transpose(0, 1).flatten(1))
-        own, own_lse = _end_to_end(outs)[0].transpose(0, 1), torch.cat(sums, dim=1)
-        front_key, front_value = F.pad(front_key, (0, 0, 0, 1)), F.pad(front_value, (0, 0, 0, 1))
-        scores = torch.bmm(query[0], (front_key * scale).transpose(1, 2))
-        scores[..., -1] = own_lse
-        probs = scores.softmax(dim=-1)
-        out = torch.addcmul(torch.bmm(probs, front_value), own, probs[..., -1:]).transpose(0, 1)
-        out = out.contiguous().unsqueeze(0)
+        own_lse = torch.cat(sums, dim=1)
+        # A zero vector holds the own row's place in the product.
+        scores = torch.bmm(F.pad(front_key * scale, (0, 0, 0, 1)), query[0].transpose(1, 2))
+        scores[:, -1] = own_lse
+        probs = scores.softmax(dim=1)
+        out = _end_to_end(outs)
+        out.mul_(probs[:, -1].t().unsqueeze(2))
+        out[0].transpose(0, 1).baddbmm_(probs[:, :-1].transpose(1, 2), front_value)
         if any(ctx.needs_input_grad):
-            lse = own_lse - probs[..., -1].log()
+            # Where the own row's share underflows its log-sum-exp is infinite, and its gradient 0, as it should be.
+            lse = own_lse - probs[:, -1].log()
             ctx.save_for_backward(query, key, value, front_key, front_value, probs, out, lse)
             ctx.groups, ctx.scale = groups, scale
         return out
@@ -153,29 +154,21 @@ class _BehindFront(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Float[Tensor, "1 S H D"]) -> tuple[Tensor | None, ...]:
         query, key, value, front_key, front_value, probs, out, lse = ctx.saved_tensors
         grad = gradients[0].contiguous()
-        by_head = grad[0].transpose(0, 1)
-        delta = (grad * out).sum(dim=-1)[0].t().unsqueeze(2)
-        # The own row's place has a zero value, so that what stands there goes nowhere but into zero rows.
-        to_scores = torch.bmm(by_head, front_value.transpose(1, 2)).sub_(delta).mul_(probs)
-        to_front_value = torch.bmm(probs.transpose(1, 2), by_head)[:, :-1]
-        to_front_key = torch.bmm(to_scores.transpose(1, 2), query[0])[:, :-1] * ctx.scale
+        by_head, probs = grad[0].transpose(0, 1), probs[:, :-1]
+        delta = (grad * out).sum(dim=-1)[0].t().unsqueeze(1)
+        to_scores = torch.bmm(front_value, by_head.transpose(1, 2)).sub_(delta).mul_(probs).mul_(ctx.scale)
+        to_front = torch.bmm(to_scores, query[0]), torch.bmm(probs, by_head)
         if not any(ctx.needs_input_grad[:3]):
-            return None, None, None, to_front_key, to_front_value, None, None
+            return None, None, None, *to_front, None, None
         parts: list[list[Tensor]] = [[], [], []]
         for group in ctx.groups:
-            found = _flash_backward(
-                _rows(grad.transpose(1, 2), group),
-                *(_rows(states, group) for states in (query, key, value, out.transpose(1, 2))),
-                lse[:, group.begin : group.end].unflatten(1, (group.rows, group.length)).transpose(0, 1),
-                0.0,
-                True,
-                scale=ctx.scale,
-            )
-            for part, gradient in zip(parts, found, strict=True):
-                part.append(gradient)
+            states = [_rows(x, group) for x in (grad.transpose(1, 2), query, key, value, out.transpose(1, 2))]
+            part_lse = lse[:, group.begin : group.end].unflatten(1, (group.rows, group.length)).transpose(0, 1)
+            for part, found in zip(parts, _flash_backward(*states, part_lse, 0.0, True, scale=ctx.scale), strict=True):
+                part.append(found)
         to_query, to_key, to_value = (_end_to_end(part).transpose(1, 2) for part in parts)
-        to_query = torch.baddbmm(to_query[0], to_scores, front_key, alpha=ctx.scale).unsqueeze(0)
-        return to_query, to_key, to_value, to_front_key, to_front_value, None, None
+        to_query[0].baddbmm_(to_scores.transpose(1, 2), front_key)
+        return to_query, to_key, to_value, *to_front, None, None
 
 
 _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -57,6 +57,7 @@ class PromptedModel(nn.Module):
         self.chat = chat
         self.pad_id = pad_token_id(tokenizer)
         self._enabled = True
+        self._kept: _Kept | None = None
         if encoder is not None:
             self.freeze_base()
 
@@ -96,10 +97,26 @@ class PromptedModel(nn.Module):
             self._enabled = before
 
     def surroundings(self) -> Surroundings:
-        """Return the prompt, run once where it can be, with its graph; nothing where there is no prompt."""
+        """Return the prompt, run once where it can be, with its graph; nothing where there is no prompt.
+
+        Without gradients what was run is kept, and is run anew only when the virtual tokens or the base have changed.
+        """
         if self.encoder is None or not self._enabled:
             return Surroundings()
         values = self.encoder().to(dtype=self.base.dtype, device=self.device)
+        if torch.is_grad_enabled():
+            return self._run_prompt(values)
+        versions = sum(0 if weight.is_inference() else weight._version for weight in self.base.parameters())
+        kept = self._kept
+        if kept is None or kept.versions != versions or not torch.equal(kept.values, values):
+            # Outside inference mode, so that what is kept may later stand in a graph.
+            with torch.inference_mode(False), torch.no_grad():
+                values = values.clone()
+                kept = self._kept = _Kept(values, versions, self._run_prompt(values))
+        return kept.surroundings
+
+    def _run_prompt(self, values: Tensor) -> Surroundings:
+        assert self.encoder is not None
         if self.encoder.level == "deep":
             return Surroundings(tuple((layer[0].unsqueeze(0), layer[1].unsqueeze(0)) for layer in values))
         front, behind = values[: self.encoder.num_front], values[self.encoder.num_front :]
@@ -239,6 +256,14 @@ class PromptedModel(nn.Module):
             return {"input_ids": input_ids}
         embeddings = self.base.get_input_embeddings()(input_ids)
         return {"inputs_embeds": insert_behind(embeddings, lengths, around.behind)}
+
+
+class _Kept(NamedTuple):
+    """A prompt that was run: its virtual tokens, how often the base had been changed, and what came of it."""
+
+    values: Tensor
+    versions: int
+    surroundings: Surroundings
 
 
 class WithoutPrompt:
