@@ -98,7 +98,7 @@ def test_rows_beyond_the_sliding_window_are_padded(monkeypatch: pytest.MonkeyPat
 def test_a_front_that_outweighs_a_row_leaves_it_no_gradient_and_no_nan(monkeypatch: pytest.MonkeyPatch) -> None:
     """The own row's share underflows to 0 where the front's scores are a thousand nats higher."""
     base = tiny_model("gpt2")[0].requires_grad_(False)
-    front: KeyValues = tuple((1e4 * k, v) for k, v in front_pass(base, input_ids=torch.tensor([[7, 9]])))
+    front: KeyValues = tuple((300 * k, v) for k, v in front_pass(base, input_ids=torch.tensor([[7, 9]])))
     for pair in front:
         for part in pair:
             part.requires_grad_()
@@ -109,4 +109,4 @@ def test_a_front_that_outweighs_a_row_leaves_it_no_gradient_and_no_nan(monkeypat
         found.append([logits.detach(), *torch.autograd.grad(logits.sum(), [v for _, v in front])])
     for mine, theirs in zip(found[1], found[0], strict=True):
         assert torch.isfinite(mine).all()
-        torch.testing.assert_close(mine, theirs, atol=1e-3, rtol=1e-3)
+        assert (mine - theirs).norm() <= 1e-4 * theirs.norm()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from jaxtyping import Int
@@ -28,45 +28,55 @@ def last_block_at(base: PreTrainedModel, at: Int[Tensor, " N"]) -> Iterator[None
     if block is None:
         yield
         return
+    hooks = _Hooks(at)
     attention = next(child for name, child in block.named_children() if name in ATTENTION)
-    whole: list[Tensor] = []
+    handles = [block.register_forward_pre_hook(hooks.shorten, with_kwargs=True)]
+    handles += [child.register_forward_pre_hook(hooks.lengthen, with_kwargs=True) for child in block.children()]
+    handles += [attention.register_forward_hook(hooks.take), block.register_forward_hook(hooks.put_back)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
-    def shorten(_: nn.Module, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        whole.append(args[0] if args else options["hidden_states"])
-        return _with_states(args, options, _taken(whole[0], at))
 
-    def lengthen(_: nn.Module, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        if len(whole) != 1:
+class _Hooks:
+    """What is done around the block's parts in one pass."""
+
+    def __init__(self, at: Int[Tensor, " N"]) -> None:
+        self.at = at
+        self.whole: Tensor | None = None
+        self.is_begun = False
+
+    def shorten(self, _: nn.Module, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Give the block (and so its residual stream) the N positions only."""
+        self.whole = args[0] if args else options["hidden_states"]
+        return _with_states(args, options, self._taken(self.whole))
+
+    def lengthen(self, _: nn.Module, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Give the block's first part (a normalisation, or the attention itself) all positions."""
+        if self.is_begun:
             return None
-        # The first part of the block (a normalisation, or the attention itself) still reads all positions.
-        whole.append(whole[0])
-        return _with_states(args, options, whole[0])
+        self.is_begun = True
+        return _with_states(args, options, self.whole)
 
-    def take(_: nn.Module, __: Any, output: Any) -> Any:
-        if isinstance(output, tuple):
-            return (_taken(output[0], at), *output[1:])
-        return _taken(output, at)
+    def take(self, _: nn.Module, __: Any, output: Any) -> Any:
+        """Hand on what the attention says at the N positions."""
+        return (self._taken(output[0]), *output[1:]) if isinstance(output, tuple) else self._taken(output)
 
-    def put_back(_: nn.Module, __: Any, output: Any) -> Any:
+    def put_back(self, _: nn.Module, __: Any, output: Any) -> Any:
+        """Give the block's output the shape that its input had."""
+        assert self.whole is not None
+        B, T, d = self.whole.shape
         states = output[0] if isinstance(output, tuple) else output
-        B, T, d = whole[0].shape
-        states = states.new_zeros(B * T, d).index_copy(0, at, states[0]).view(B, T, d)
+        states = states.new_zeros(B * T, d).index_copy(0, self.at, states[0]).view(B, T, d)
         return (states, *output[1:]) if isinstance(output, tuple) else states
 
-    with ExitStack() as hooks:
-        handles = [block.register_forward_pre_hook(shorten, with_kwargs=True)]
-        handles += [child.register_forward_pre_hook(lengthen, with_kwargs=True) for child in block.children()]
-        handles += [attention.register_forward_hook(take), block.register_forward_hook(put_back)]
-        for handle in handles:
-            hooks.callback(handle.remove)
-        yield
+    def _taken(self, states: Tensor) -> Tensor:
+        return states.flatten(0, 1).index_select(0, self.at).unsqueeze(0)
 
 
-def _taken(states: Tensor, at: Tensor) -> Tensor:
-    return states.flatten(0, 1).index_select(0, at).unsqueeze(0)
-
-
-def _with_states(args: tuple[Any, ...], options: dict[str, Any], states: Tensor) -> tuple[tuple[Any, ...], Any]:
+def _with_states(args: tuple[Any, ...], options: dict[str, Any], states: Tensor | None) -> tuple[tuple[Any, ...], Any]:
     return ((states, *args[1:]), options) if args else (args, {**options, "hidden_states": states})
 
 
