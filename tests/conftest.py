@@ -19,6 +19,12 @@ from tests import shapes
 jaxtyping.install_import_hook("spul", f"{shapes.__name__}.check_shapes")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what runs leave for later ones apart from the user's."""
+    os.environ["SPUL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     """Give every test the same global random state, whichever ran before."""

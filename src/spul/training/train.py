@@ -17,6 +17,7 @@ from spul.errors import ConfigError
 from spul.models.head import head_of
 from spul.models.prompted import PromptedModel
 from spul.models.teacher import TeacherAnswers, compute_teacher
+from spul.models.teacher_store import stored_teacher
 from spul.runs import Run
 from spul.tasks import Task
 from spul.training.arguments import resolve_precision, training_arguments
@@ -145,13 +146,17 @@ def pose_rows(config: RunConfig, task: Task, splits: Splits) -> PosedRows:
 def teacher_answers(
     path: Path, config: RunConfig, model: PromptedModel, retain: list[Query], base_digest: str
 ) -> TeacherAnswers:
-    """Return the base model's answers to the retain rows, from ``path`` or computed and written there."""
+    """Return the base model's answers to the retain rows: this run's own, those of an earlier run, or new ones."""
     if path.exists():
-        teacher = TeacherAnswers.load(path, base_digest)
+        teacher = TeacherAnswers.load(path, base_digest, retain)
     else:
-        logger.info("computing the base model's answers on %d retain rows", len(retain))
-        teacher = compute_teacher(model, retain, base_digest, batch_size=config.evaluation.batch_size)
-        teacher.save(path)
+        size = config.evaluation.batch_size
+
+        def compute() -> TeacherAnswers:
+            logger.info("computing the base model's answers on %d retain rows", len(retain))
+            return compute_teacher(model, retain, base_digest, batch_size=size)
+
+        teacher = stored_teacher(path, model, retain, base_digest, batch_size=size, compute=compute)
     head_is_trained = any(parameter.requires_grad for parameter in head_of(model.base).parameters())
     return teacher.with_head_of(model) if head_is_trained else teacher
 
