@@ -85,13 +85,13 @@ def _index_of(module: nn.Module) -> int:
 def _for_all_heads(states: Float[Tensor, "B K S D"], shared: int) -> Float[Tensor, "B H S D"]:
     if shared == 1:
         return states
-    B, K, S, D = states.shape
-    return states.unsqueeze(2).expand(B, K, shared, S, D).reshape(B, K * shared, S, D)
+    return states.repeat_interleave(shared, dim=1)
 
 
 def _rows(states: Float[Tensor, "1 H S D"], group: Group) -> Float[Tensor, "R H L D"]:
     """Return a group's rows as a batch: a view."""
-    return states[0, :, group.begin : group.end].unflatten(1, (group.rows, group.length)).transpose(0, 1)
+    rows: Tensor = states[0, :, group.begin : group.end].unflatten(1, (group.rows, group.length))
+    return rows.transpose(0, 1)
 
 
 def _end_to_end(rows: list[Float[Tensor, "_ H _ D"]]) -> Float[Tensor, "1 S H D"]:

@@ -118,7 +118,7 @@ def _starts(queries: Sequence[Query]) -> dict[str, int]:
 
 
 def _digest(hidden: Float[Tensor, "M d"]) -> str:
-    return hashlib.sha256(hidden.view(torch.uint8).numpy()).hexdigest()
+    return hashlib.sha256(hidden.view(torch.uint8).numpy().tobytes()).hexdigest()
 
 
 @torch.no_grad()

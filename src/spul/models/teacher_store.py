@@ -41,7 +41,7 @@ def stored_teacher(
     batch_size: int,
     compute: Callable[[], TeacherAnswers],
 ) -> TeacherAnswers:
-    """Return what an earlier run on the same base and rows computed, else what ``compute`` does, and write it to ``path``.
+    """Return what an earlier run on the same base and rows computed, else ``compute()``, and write it to ``path``.
 
     Args:
         path: the run's own file, which a resumed run reads. It shares its bytes with the store's where the file system
