@@ -43,7 +43,6 @@ def row_of(case: Case, found: Mapping[str, Measured], rate: float) -> Row:
         "naive tokens/s": naive.tokens / statistics.median(naive.seconds),
         "ours tokens/s": ours.tokens / seconds,
         "share of matmul rate": ours.flops / seconds / rate,
-        "teacher s": ours.teacher_seconds,
     }
 
 

@@ -7,9 +7,11 @@ pass in training. They are bound to the base model's digest and keyed by example
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -25,7 +27,7 @@ from spul.models.head import apply_head, head_of
 from spul.models.prompted import PromptedModel
 from spul.types import Query
 
-__all__ = ["TeacherAnswers", "compute_teacher"]
+__all__ = ["TeacherAnswers", "compute_teacher", "rows_digest"]
 
 HEAD_TOLERANCE = 1e-4
 """Largest absolute difference between the forward pass's logits and those of the stored states, in float32."""
@@ -39,12 +41,14 @@ class TeacherAnswers:
         hidden: one row an answer token, in the base model's dtype.
         start: example id → row of its first answer token; the others follow.
         base_digest: of the model that made them.
+        rows: :func:`rows_digest` of the queries that they answer.
         head: a frozen copy of the output head, where the model's own is trained and so moves on.
     """
 
     hidden: Float[Tensor, "M d"]
     start: Mapping[str, int]
     base_digest: str
+    rows: str
     head: nn.Module | None = None
 
     def rows_of(self, batch: Batch) -> Int[Tensor, " N"]:
@@ -67,22 +71,26 @@ class TeacherAnswers:
         return replace(self, head=copy.deepcopy(head_of(model.base)).requires_grad_(False))
 
     def save(self, path: Path) -> None:
-        """Write to one safetensors file, atomically."""
-        metadata = {"base_digest": self.base_digest, "start": json.dumps(dict(self.start))}
-        write_bytes(path, save({"hidden": self.hidden.contiguous()}, metadata=metadata))
+        """Write to one safetensors file, atomically: d numbers an answer token, and no more than a line beside them."""
+        hidden = self.hidden.contiguous()
+        metadata = {"base_digest": self.base_digest, "rows": self.rows, "sha256": _digest(hidden)}
+        write_bytes(path, save({"hidden": hidden}, metadata=metadata))
 
     @classmethod
-    def load(cls, path: Path, base_digest: str) -> TeacherAnswers:
-        """Read what :meth:`save` wrote.
+    def load(cls, path: Path, base_digest: str, queries: Sequence[Query]) -> TeacherAnswers:
+        """Read what :meth:`save` wrote for the same queries.
 
         Raises:
-            RunError: the file is unreadable, or was made by another base model.
+            RunError: the file is unreadable or damaged, or was made by another base model or for other rows.
         """
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
-                answers = cls(file.get_tensor("hidden"), json.loads(metadata["start"]), metadata["base_digest"])
-        except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
+                hidden = file.get_tensor("hidden")
+                if metadata["sha256"] != _digest(hidden):
+                    raise ValueError("its numbers are not those that were written")
+                answers = cls(hidden, _starts(queries), metadata["base_digest"], metadata["rows"])
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise RunError(
                 f"the teacher's answers in {path} cannot be read ({error}); delete the file and resume"
             ) from error
@@ -91,7 +99,26 @@ class TeacherAnswers:
                 f"the teacher's answers in {path} are another base model's (digest {answers.base_digest[:12]}, "
                 f"expected {base_digest[:12]}); delete the file and resume"
             )
+        if answers.rows != rows_digest(queries):
+            raise RunError(f"the teacher's answers in {path} are for other retain rows; delete the file and resume")
         return answers
+
+
+def rows_digest(queries: Sequence[Query]) -> str:
+    """Return a SHA-256 over the queries' ids and tokens, in order."""
+    digest = hashlib.sha256()
+    for query in queries:
+        digest.update(json.dumps([query.id, query.prompt_ids, query.answer_ids]).encode())
+    return digest.hexdigest()
+
+
+def _starts(queries: Sequence[Query]) -> dict[str, int]:
+    lengths = [len(query.answer_ids) for query in queries]
+    return {query.id: end - n for query, n, end in zip(queries, lengths, accumulate(lengths), strict=True)}
+
+
+def _digest(hidden: Float[Tensor, "M d"]) -> str:
+    return hashlib.sha256(hidden.view(torch.uint8).numpy().tobytes()).hexdigest()
 
 
 @torch.no_grad()
@@ -116,11 +143,8 @@ def compute_teacher(
         ModelError: the logits of the stored states differ from the forward pass's, so this architecture does something
             after its head that :func:`spul.models.head.apply_head` does not know.
     """
-    start: dict[str, int] = {}
-    total = 0
-    for query in queries:
-        start[query.id] = total
-        total += len(query.answer_ids)
+    start, rows = _starts(queries), rows_digest(queries)
+    total = sum(len(query.answer_ids) for query in queries)
     hidden: Tensor | None = None
     done = 0
     with model.prompt_disabled():
@@ -130,14 +154,14 @@ def compute_teacher(
             if hidden is None:
                 _check_head(model, answers.logits, answers.hidden)
                 hidden = torch.empty(total, answers.hidden.shape[1], dtype=answers.hidden.dtype)
-            chunk = TeacherAnswers(hidden, start, base_digest)
+            chunk = TeacherAnswers(hidden, start, base_digest, rows)
             hidden[chunk.rows_of(batch)] = answers.hidden.cpu()
             done += len(indices)
             if progress is not None:
                 progress(done, len(queries))
     if hidden is None:
         hidden = torch.empty(0, 0)
-    return TeacherAnswers(hidden, start, base_digest)
+    return TeacherAnswers(hidden, start, base_digest, rows)
 
 
 def _check_head(model: PromptedModel, logits: Tensor, hidden: Tensor) -> None:
