@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import ValidationError
 
+from spul.advice import Advice, Facts, look, weigh
 from spul.config import RunConfig
 from spul.data.loading import load_splits
 from spul.data.settings import DataSettings
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_gate",
+    "advise",
     "evaluate",
     "export",
     "finetune",
@@ -56,6 +58,13 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+
+class Advised(NamedTuple):
+    """What was found, and what is advised because of it."""
+
+    facts: Facts
+    advice: Advice
 
 
 class _Setting(NamedTuple):
@@ -134,7 +143,7 @@ def learning_rate_range(
     setting = _set_up(config)
     part = _part(config, setting)
     short = config.train.model_copy(update={"max_steps": steps})
-    rows = pose_rows(config, setting.task, setting.splits)
+    rows = pose_rows(config, part.model, setting.task, setting.splits)
     plan = TrainingPlan(rows.forget, rows.retain, short, seed=config.seed, pad_id=part.model.pad_id)
     with tempfile.TemporaryDirectory() as directory:
         run = Run.create(config, "unlearn", path=Path(directory))
@@ -153,6 +162,25 @@ def learning_rate_range(
             max_grad_norm=short.max_grad_norm,
             betas=(short.adam_beta1, short.adam_beta2),
         )
+
+
+def advise(config: RunConfig, *, seconds: float = 60.0) -> Advised:
+    """Look at base and data, train short probes, and say which form of unlearning is likely to work.
+
+    Nothing is kept, and no test row is looked at.
+
+    Args:
+        config: of the run that is meant; with a method that asks for generic answers.
+        seconds: by the clock, for the probes together; looking and scoring come on top.
+
+    Raises:
+        SpulError: settings, data or model that do not do.
+    """
+    if seconds <= 0:
+        raise ConfigError(f"expected seconds above 0 for the probes, got {seconds:g}")
+    setting = _set_up(config)
+    facts = look(config, setting.base, setting.identity, setting.task, setting.splits, seconds)
+    return Advised(facts, weigh(facts))
 
 
 def load_model(run: Run | str | Path) -> PromptedModel:

@@ -62,8 +62,10 @@ class Splits:
     """The four splits of the method, and the optional extras.
 
     ``validation_forget`` and ``validation_retain`` are parts of train that no gradient sees: the best checkpoint is
-    chosen on them, never on test. ``holdout`` is data that no model saw (for membership inference). ``extra`` are
-    further sets that are only evaluated, by name (what the model knows of the world, say).
+    chosen on them, never on test. ``holdout`` is data that no model saw (for membership inference). ``contrast_forget``
+    and ``contrast_retain`` are rows with names exchanged that unlearning trains on beside the others, and
+    ``test_forget_replaced`` is ``test_forget`` with other names (see :mod:`spul.data.contrast`). ``extra`` are further
+    sets that are only evaluated, by name (what the model knows of the world, say).
     """
 
     train_forget: tuple[Example, ...]
@@ -73,6 +75,9 @@ class Splits:
     validation_forget: tuple[Example, ...] = ()
     validation_retain: tuple[Example, ...] = ()
     holdout: tuple[Example, ...] = ()
+    contrast_forget: tuple[Example, ...] = ()
+    contrast_retain: tuple[Example, ...] = ()
+    test_forget_replaced: tuple[Example, ...] = ()
     extra: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> tuple[Example, ...]:

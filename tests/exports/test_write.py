@@ -146,6 +146,18 @@ def test_no_file_of_an_export_tells_the_data_or_where_they_lie(tmp_path: Path) -
         source = make_source(tmp_path / f"for-{to}")
 
 
+def test_a_gated_run_says_that_its_gate_stays_behind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = make_source(tmp_path)
+    assert not any("GATE" in note for note in write_export(source, "peft", tmp_path / "plain").notes)
+    scope = source.run.config.scope.model_copy(update={"name": "gate"})
+    source.run.config = source.run.config.model_copy(update={"scope": scope})
+    result = write_export(source, "peft", tmp_path / "out")
+    assert result.notes[0].startswith("NO EXPORT CARRIES THE SCOPE GATE")
+    assert "NO EXPORT CARRIES THE SCOPE GATE" in caplog.text
+    for name in ("README.md", "export.json"):
+        assert "NO EXPORT CARRIES THE SCOPE GATE" in (result.path / name).read_text()
+
+
 def test_the_card_shows_numbers_with_intervals_and_no_label(tmp_path: Path) -> None:
     source = make_source(tmp_path)
     rows = {

@@ -42,6 +42,7 @@ class Request:
         runs: where run directories lie; what is there is not run again.
         data_root, cache: ``SPUL_DATA`` and ``SPUL_CACHE`` if missing.
         processes: worker processes, of one thread each.
+        kind: a benchmark in place of the registered one of that name: the same with other settings, say.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Request:
     data_root: Path | None = None
     cache: Path | None = None
     processes: int = 1
+    kind: type[Benchmark] | None = None
 
 
 class Done(NamedTuple):
@@ -124,7 +126,7 @@ def run_benchmark(request: Request) -> Done:
 def _plan(request: Request, *, make: bool) -> _Plan:
     if not request.seeds or len(set(request.seeds)) < len(request.seeds):
         raise ConfigError(f"expected different seeds, at least one, got {list(request.seeds)}")
-    benchmark = BENCHMARKS.get(request.name)()
+    benchmark = (request.kind or BENCHMARKS.get(request.name))()
     arms = tuple(benchmark.arm(name) for name in _distinct(request.methods or benchmark.methods))
     asked = _asked(request, benchmark, make=make)
     maker = benchmark.maker(asked)

@@ -64,12 +64,14 @@ class Arm:
         method: registered method.
         values: what it says of the configuration beside the profile.
         title: what it is called in tables; what its name is called if empty.
+        deep: whether its soft prompt is one of every layer, where it trains one.
     """
 
     name: str
     method: str
     values: Mapping[str, Any] = field(default_factory=dict)
     title: str = ""
+    deep: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ class Maker(ABC):
         if METHODS.get(arm.method).trainable != "prompt":
             rates = profile.rates.get(arm.method, profile.rates["*"])
             return merged(profile.weights, {"train": {"learning_rate_search": list(rates)}})
-        level = profile.deep_prompt if arm.name == DEEP else profile.input_prompt
+        level = profile.deep_prompt if arm.deep or arm.name == DEEP else profile.input_prompt
         alpha, beta = ALPHA_BETA
         chosen = {"prompt": {"num_virtual_tokens": VIRTUAL_TOKENS}, "retain": {"alpha": alpha, "beta": beta}}
         return merged(chosen, profile.prompt, level, self.prompting())

@@ -8,6 +8,7 @@ import sys
 import typer
 
 from spul.cli._group import SpulGroup
+from spul.cli.advise import advise
 from spul.cli.benchmark import benchmark
 from spul.cli.data import data
 from spul.cli.demo import demo
@@ -18,9 +19,11 @@ from spul.cli.gate import gate
 from spul.cli.list import list_registered
 from spul.cli.lm_eval import lm_eval
 from spul.cli.lr_range import lr_range
+from spul.cli.probe import probe
 from spul.cli.report import report
 from spul.cli.reproduce import reproduce
 from spul.cli.score import score
+from spul.cli.serve import serve
 from spul.cli.sweep import sweep
 from spul.cli.unlearn import unlearn
 from spul.cli.version import show_version
@@ -40,6 +43,7 @@ app.command("demo")(demo)
 app.command("unlearn")(unlearn)
 app.command("finetune")(finetune)
 app.command("lr-range")(lr_range)
+app.command("advise")(advise)
 app.command("evaluate")(evaluate)
 app.command("gate")(gate)
 app.command("score")(score)
@@ -47,6 +51,8 @@ app.command("lm-eval")(lm_eval)
 app.command("report")(report)
 app.command("export")(export)
 app.command("benchmark")(benchmark)
+app.command("serve")(serve)
+app.command("probe")(probe)
 app.command("reproduce")(reproduce)
 app.command("sweep")(sweep)
 app.add_typer(data, name="data")

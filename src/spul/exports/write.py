@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from spul.runs import Run
 from spul.versions import environment
 
 __all__ = ["ExportResult", "check_exportable", "write_export"]
+
+logger = logging.getLogger(__name__)
 
 RECORD = "export.json"
 SPARE = 1.05
@@ -78,7 +81,9 @@ def write_export(source: Source, name: str, destination: Path) -> ExportResult:
     export = EXPORTS.get(name)()
     _refuse_level(export, source, name)
     export.refuse(source)
-    notes = tuple(export.notes(source))
+    notes = (*_gate_notes(source), *export.notes(source))
+    for note in _gate_notes(source):
+        logger.warning(note)
     with _staged(destination) as directory:
         _check_room(source, export, directory)
         try:
@@ -90,6 +95,16 @@ def write_export(source: Source, name: str, destination: Path) -> ExportResult:
         write_json(directory / RECORD, _record(source, name, checks, notes, directory))
         write_text(directory / "README.md", model_card(source, name, export.usage(source), checks, notes))
     return ExportResult(destination, checks, notes)
+
+
+def _gate_notes(source: Source) -> list[str]:
+    if source.run.config.scope.name != "gate":
+        return []
+    return [
+        "NO EXPORT CARRIES THE SCOPE GATE of this run: here the prompt stands in front of every query, those included "
+        "that the gate leaves to the base model, and the numbers of `unlearned` hold, not those of `unlearned_gated`. "
+        "`spul serve` on the run directory applies the gate."
+    ]
 
 
 def _refuse_level(export: Export, source: Source, name: str) -> None:

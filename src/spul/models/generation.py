@@ -22,7 +22,7 @@ from spul.models.loading import context_length
 if TYPE_CHECKING:
     from spul.models.prompted import PromptedModel
 
-__all__ = ["complete", "continue_greedily", "generate"]
+__all__ = ["choose", "complete", "continue_greedily", "generate"]
 
 
 def generate(
@@ -134,7 +134,7 @@ def _continued(
     done = torch.zeros(len(encoded), dtype=torch.bool, device=model.device)
     produced: list[Int[Tensor, " B"]] = []
     while True:
-        chosen = _choose(logits, temperature, top_p, generator)
+        chosen = choose(logits, temperature, top_p, generator)
         if eos is not None:
             done |= chosen == eos
         produced.append(chosen.masked_fill(done, -1))
@@ -212,9 +212,10 @@ def _rotated(states: Float[Tensor, "B H S D"], source: Int[Tensor, "B S"]) -> Fl
     return states.gather(2, source[:, None, :, None].expand(-1, states.shape[1], -1, states.shape[3]))
 
 
-def _choose(
+def choose(
     logits: Float[Tensor, "B V"], temperature: float, top_p: float, generator: torch.Generator
 ) -> Int[Tensor, " B"]:
+    """Return the next token of every row: the most probable at temperature 0, else drawn from the top ``top_p``."""
     if temperature == 0:
         return logits.argmax(dim=-1)
     probs = F.softmax(logits.float() / temperature, dim=-1)

@@ -64,9 +64,10 @@ class Job:
         """Return the SHA-256 of what the job does, in hexadecimal.
 
         Of everything in the resolved configuration but name and output directory. Environment variables in it are
-        expanded, and the root is left out of paths, so that a study is called the same wherever it lies. What is off
-        (null, false or empty) is left out, so that a run is still found by a later version that has more to switch on.
-        Files are in it by their paths: what stands in them is checked by the run itself.
+        expanded, and the root is left out of paths, so that a study is called the same wherever it lies. What is as by
+        default is left out, so that a run is still found by a later version that has more settings; where a default has
+        changed meanwhile, the run's own file, which says everything, has another digest. Files are in it by their
+        paths: what stands in them is checked by the run itself.
         """
         return config_digest(self.config, root)
 
@@ -86,8 +87,11 @@ class Job:
 
 def config_digest(config: RunConfig, root: str | Path) -> str:
     """Return the SHA-256 of what a run of that configuration does; see :meth:`Job.digest`."""
-    values = config.model_dump(mode="json", exclude=NOT_THE_RUN)
-    text = json.dumps(_said(_portable(values, str(Path(root).absolute()))), sort_keys=True)
+    values = config.model_dump(mode="json", exclude=NOT_THE_RUN, exclude_defaults=True)
+    if config.objective is not None:
+        # Its name is the default of its class.
+        values["objective"] = {"name": config.objective.name, **values.get("objective", {})}
+    text = json.dumps(_portable(values, str(Path(root).absolute())), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -100,15 +104,6 @@ def _portable(value: Any, root: str) -> Any:
         return value
     text = os.path.expandvars(value)
     return "{root}" + text.removeprefix(root) if text.startswith(root + os.sep) else text
-
-
-def _said(value: Any) -> Any:
-    """Return nested values without what is off."""
-    if not isinstance(value, dict):
-        return value
-    kept = {key: _said(item) for key, item in value.items()}
-    # By identity and emptiness: 0 equals False, and a weight of 0 says something.
-    return {key: item for key, item in kept.items() if item is not None and item is not False and item not in ({}, [])}
 
 
 def in_order(jobs: Sequence[Job], root: str | Path) -> list[Job]:

@@ -14,8 +14,9 @@ from transformers import TrainerCallback
 
 from spul.config import RunConfig
 from spul.errors import ConfigError
+from spul.methods import METHODS
 from spul.models.head import head_of
-from spul.models.prompted import PromptedModel
+from spul.models.prompted import PromptedModel, WithoutPrompt
 from spul.models.teacher import TeacherAnswers, compute_teacher
 from spul.runs import Run
 from spul.tasks import Task
@@ -26,7 +27,7 @@ from spul.training.checkpoints import latest_checkpoint
 from spul.training.chunks import pass_loss
 from spul.training.cost import training_cost
 from spul.training.denormals import flushed_denormals
-from spul.training.generic import with_generic_answers
+from spul.training.generic import with_answers_of, with_generic_answers
 from spul.training.plan import TrainingPlan
 from spul.training.step import Objective
 from spul.training.targets import Targets
@@ -86,7 +87,7 @@ def train(
     settings = config.train
     if learning_rate is not None:
         settings = settings.model_copy(update={"learning_rate": learning_rate})
-    rows = pose_rows(config, task, splits)
+    rows = pose_rows(config, model, task, splits)
     plan = TrainingPlan(rows.forget, rows.retain, settings, seed=config.seed, pad_id=model.pad_id)
     objective = Objective(config.objective, config.retain.alpha, config.retain.beta, targets)
     teacher_file = teacher_file or run.checkpoints_dir / "teacher.safetensors"
@@ -124,22 +125,41 @@ def train(
         _record_budget(run, budget.outcome(config.evaluation.bootstrap, config.seed))
 
 
-def pose_rows(config: RunConfig, task: Task, splits: Splits) -> PosedRows:
-    """Return a run's rows as token ids; forget rows with the answers that the objective aims at."""
+def pose_rows(config: RunConfig, model: PromptedModel, task: Task, splits: Splits) -> PosedRows:
+    """Return a run's rows as token ids; forget rows with the answers that the objective aims at.
+
+    Contrast rows stand beside the others where something is unlearned; those to forget only where the aim is a generic
+    answer.
+
+    Args:
+        config: of the run.
+        model: not trained yet, so that without its prompt it is the base model.
+        task: poses the examples.
+        splits: the data.
+    """
     objective = config.objective
+    unlearns = METHODS.get(config.method).stage == "unlearn"
     forget: list[Query] = []
     if objective is not None:
-        forget = task.pose_all(splits.train_forget)
-        if objective.target == "generic":
+        generic = objective.target == "generic"
+        contrast = splits.contrast_forget if generic and unlearns else ()
+        forget = task.pose_all([*splits.train_forget, *contrast])
+        if generic:
             forget = with_generic_answers(task, forget, config.seed)
+    retain: list[Query] = []
     # Rows that no term looks at would only take time; without them an epoch is one over the forget set (GA, RL).
-    retain_counts = bool(config.retain.alpha or config.retain.beta)
-    return PosedRows(
-        forget,
-        task.pose_all(splits.train_retain) if retain_counts else [],
-        task.pose_all(splits.validation_forget),
-        task.pose_all(splits.validation_retain),
-    )
+    if config.retain.alpha or config.retain.beta:
+        retain = task.pose_all(splits.train_retain)
+        if unlearns:
+            retain += _contrast_retain(config, model, task, splits)
+    return PosedRows(forget, retain, task.pose_all(splits.validation_forget), task.pose_all(splits.validation_retain))
+
+
+def _contrast_retain(config: RunConfig, model: PromptedModel, task: Task, splits: Splits) -> list[Query]:
+    queries = task.pose_all(splits.contrast_retain)
+    if config.data.contrast.answers == "own":
+        return queries
+    return with_answers_of(WithoutPrompt(model), task, queries)
 
 
 def teacher_answers(
