@@ -123,5 +123,5 @@ def test_a_score_that_is_no_number_is_an_error_and_not_a_metric(run: Run) -> Non
     file = run.path / "eval" / "unlearned" / "test_forget" / "samples.jsonl"
     row = json.loads(file.read_text())
     file.write_text(json.dumps(row | {"logprob": float("nan")}) + "\n")
-    with pytest.raises(RunError, match="NaN is no number of JSON. Evaluate the run again"):
+    with pytest.raises(RunError, match=r"NaN is no number of JSON\. Evaluate the run again"):
         run.read_samples("unlearned/test_forget")
