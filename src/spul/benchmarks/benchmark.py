@@ -103,7 +103,7 @@ def run_benchmark(request: Request) -> Done:
     plan = _plan(request, make=True)
     errors = run_plan(plan.name, plan.jobs, plan.asked.root, request.processes)
     logger.info("computing metrics from the stored samples of %d runs", len(plan.jobs) - len(errors))
-    scores = score_runs(plan.maker, plan.arms, request.seeds, plan.jobs, errors)
+    scores = score_runs(plan.maker, plan.arms, request.seeds, plan.jobs, errors, plan.benchmark.views(plan.asked))
     subset = f", {plan.asked.subset}" if plan.asked.subset else ""
     page = Page(
         plan.name,
