@@ -15,6 +15,7 @@
       metrics.json    one row a number
       report.html
       exports/<format>/   what is shipped; not part of the run's own files
+      probe/          answers that a probe of an endpoint expects; not part of them either, and made anew when missing
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from spul.versions import environment
 __all__ = ["SCHEMA_VERSION", "Manifest", "Metrics", "Run"]
 
 SCHEMA_VERSION = 1
-UNHASHED = ("checkpoints", "exports", ".lock", "manifest.json")
+UNHASHED = ("checkpoints", "exports", "probe", ".lock", "manifest.json")
 LARGE_FILE = 256 * 2**20
 """Files above this many bytes are checked by size when a run is opened, and by hash when it is verified."""
 

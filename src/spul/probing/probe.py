@@ -213,7 +213,9 @@ class _Count(NamedTuple):
         own = reply.prompt_tokens - p
         if own in spelt:
             return cls(p, p)
-        return cls(None, p, injected=own - SOFT_NAMES in without)
+        # A name that is a token takes one; how the text beside it is merged may differ by another.
+        near = own < min(spelt) and any(0 < own - length <= SOFT_NAMES + 1 for length in without)
+        return cls(None, p, injected=near or own - SOFT_NAMES in without)
 
 
 def _check(
@@ -227,6 +229,8 @@ def _check(
     said = [] if surface.soft_text else _said(surface, replies, controls)
     kinds = {kind: said.count(kind) for kind in ("prompted", "bare", "other")}
     verdict = _of_tokens(counts, counted) or _of_answers(kinds, surface)
+    if counted and kinds["prompted"] and _is_read_otherwise(counts):
+        verdict = "unclear"
     if verdict == "unclear" and counted and all(count.excess is not None for count in counts):
         verdict = "applied"
     asked = [canary for ask, _ in replies for canary in ask.canaries if id(canary) not in controls]
@@ -253,6 +257,11 @@ def _of_tokens(counts: Sequence[_Count], counted: bool) -> Verdict | None:
         return "injected"
     short = any(count.excess is not None and count.excess < count.p for count in counts)
     return "bypassed" if short else None
+
+
+def _is_read_otherwise(counts: Sequence[_Count]) -> bool:
+    """Return whether the prompt is there and the text is none that was expected: then answers cannot be compared."""
+    return all(count.excess is not None and count.p < count.excess < 2 * count.p for count in counts)
 
 
 def _of_answers(kinds: Mapping[str, int], surface: Surface) -> Verdict:
