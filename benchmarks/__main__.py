@@ -152,15 +152,16 @@ def _report(found: dict[str, Any], chosen: argparse.Namespace) -> str:
 
     small = " Small shapes (`--quick`): these numbers mean nothing." if chosen.quick else ""
     rates = sorted(part["rate"] / 1e9 for part in found.values())
+    minutes = sum(part["minutes"] for part in found.values())
     lines = [
         "# Speed and memory",
         "",
-        f"Made by `make bench` (`python -m benchmarks`) in {sum(part['minutes'] for part in found.values()):.1f} minutes:",
-        f"{platform.machine()}, Python {platform.python_version()}, torch {torch.__version__},",
-        f"transformers {transformers.__version__}, one thread. A float32 product of 1,024² matrices ran at",
-        f"{rates[0]:.0f} to {rates[-1]:.0f} GFLOP/s here, measured before every part. Times are CPU-seconds of one step",
-        f"(forward and backward), medians of {chosen.repetitions} repetitions in turns (growth: one fewer). Memory is the peak",
-        f"above the loaded model; `process ratio` is that of the whole processes' peaks.{small}",
+        f"Made by `make bench` (`python -m benchmarks`) in {minutes:.1f} minutes: {platform.machine()},",
+        f"Python {platform.python_version()}, torch {torch.__version__}, transformers {transformers.__version__},",
+        "one thread. A float32 product of 1,024² matrices, measured before every part, ran at",
+        f"{rates[0]:.0f} to {rates[-1]:.0f} GFLOP/s. Times are CPU-seconds of one step (forward and backward), medians of",
+        f"{chosen.repetitions} repetitions in turns (growth: one fewer). Memory is the peak above the loaded model;",
+        f"`process ratio` is that of the whole processes' peaks.{small}",
         "",
     ]
     for part, text in _SECTIONS.items():
