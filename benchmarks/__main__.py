@@ -159,8 +159,8 @@ def _report(found: dict[str, Any], chosen: argparse.Namespace) -> str:
         f"Made by `make bench` (`python -m benchmarks`) in {minutes:.1f} minutes: {platform.machine()},",
         f"Python {platform.python_version()}, torch {torch.__version__}, transformers {transformers.__version__},",
         "one thread. A float32 product of 1,024² matrices, measured before every part, ran at",
-        f"{rates[0]:.0f} to {rates[-1]:.0f} GFLOP/s. Times are CPU-seconds of one step (forward and backward), medians of",
-        f"{chosen.repetitions} repetitions in turns (growth: one fewer). Memory is the peak above the loaded model;",
+        f"{rates[0]:.0f} to {rates[-1]:.0f} GFLOP/s. Times are CPU-seconds of one step (forward and backward), medians",
+        f"of {chosen.repetitions} repetitions in turns (growth: one fewer). Memory is the peak above the loaded model;",
         f"`process ratio` is that of the whole processes' peaks.{small}",
         "",
     ]
