@@ -48,7 +48,7 @@ def test_a_file_of_another_base_is_refused(tmp_path: Path) -> None:
     teacher = compute_teacher(model, rows, "one", batch_size=2)
     teacher.save(file)
     loaded = TeacherAnswers.load(file, "one", rows)
-    assert torch.equal(loaded.hidden, teacher.hidden) and loaded.start == teacher.start
+    assert torch.equal(loaded.states, teacher.states) and loaded.start == teacher.start
     with pytest.raises(RunError, match="another base model"):
         TeacherAnswers.load(file, "two", rows)
     with pytest.raises(RunError, match="other retain rows"):
@@ -67,7 +67,7 @@ def test_a_file_holds_little_but_the_states(tmp_path: Path) -> None:
     """At most 64 bytes an answer token beside its d numbers, header and digests left aside; ids do not count."""
     rows = [Query("a long name of an example " * 9 + str(i), (5, 6), (7,), "") for i in range(64)]
     compute_teacher(prompted("llama"), rows, "one", batch_size=64).save(tmp_path / "t.safetensors")
-    assert (tmp_path / "t.safetensors").stat().st_size <= 64 * (4 * 32 + 64)
+    assert (tmp_path / "t.safetensors").stat().st_size <= 64 * (2 * 32 + 64)
 
 
 def test_an_unknown_step_after_the_head_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

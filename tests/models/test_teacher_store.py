@@ -39,7 +39,7 @@ class Counted:
 
         path = self.directory / name / "teacher.safetensors"
         found = stored_teacher(path, self.model, rows, digest, batch_size=batch_size, compute=compute)
-        assert torch.equal(TeacherAnswers.load(path, digest, rows).hidden, found.hidden)
+        assert torch.equal(TeacherAnswers.load(path, digest, rows).states, found.states)
         return found
 
 
@@ -48,7 +48,7 @@ def test_a_later_run_finds_them_and_another_base_or_other_rows_do_not(store: Pat
     first = counted.ask("a", queries())
     again = counted.ask("b", queries())
     assert counted.runs == 1
-    assert torch.equal(first.hidden, again.hidden) and first.start == again.start
+    assert torch.equal(first.states, again.states) and first.start == again.start
     counted.ask("c", queries(), digest="two")
     counted.ask("d", queries()[1:])
     counted.ask("e", queries(), batch_size=2)
@@ -70,7 +70,7 @@ def test_what_is_damaged_is_made_anew(
         again = counted.ask("b", queries())
     assert "damaged" in caplog.text
     assert counted.runs == 2
-    assert torch.equal(first.hidden, again.hidden)
+    assert torch.equal(first.states, again.states)
     counted.ask("c", queries())
     assert counted.runs == 2
 
@@ -90,7 +90,7 @@ def test_runs_at_the_same_time_disturb_each_other_nowhere(store: Path, tmp_path:
                     for file in store.glob("*.safetensors"):
                         file.unlink(missing_ok=True)
                 found = stored_teacher(path, model, queries()[:n], "one", batch_size=4, compute=lambda n=n: answers[n])
-                assert torch.equal(found.hidden, answers[n].hidden)
+                assert torch.equal(found.states, answers[n].states)
         except BaseException as error:
             failed.append(error)
 
@@ -100,7 +100,7 @@ def test_runs_at_the_same_time_disturb_each_other_nowhere(store: Path, tmp_path:
     for thread in threads:
         thread.join()
     assert not failed
-    assert torch.equal(expected.hidden, answers[3].hidden)
+    assert torch.equal(expected.states, answers[3].states)
     assert not [file for file in store.iterdir() if not file.name.endswith(".safetensors")]
 
 
@@ -116,12 +116,12 @@ def test_a_store_that_cannot_be_written_to_is_done_without(
 
 def test_what_was_not_used_for_longest_goes_first(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Counted(tmp_path)
-    counted.ask("a", queries(), digest="old")
+    counted.ask("a", queries(), digest="one")
     (old,) = store.iterdir()
-    counted.ask("b", queries(), digest="newer")
+    counted.ask("b", queries(), digest="two")
     (newer,) = set(store.iterdir()) - {old}
     os.utime(newer, (1, 1))
     monkeypatch.setattr(teacher_store, "MOST_BYTES", old.stat().st_size * 2)
-    counted.ask("c", queries(), digest="third")
+    counted.ask("c", queries(), digest="six")
     assert newer not in set(store.iterdir()) and old in set(store.iterdir())
     assert (tmp_path / "b" / "teacher.safetensors").exists()

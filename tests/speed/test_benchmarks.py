@@ -77,6 +77,7 @@ def test_the_benchmark_runs_end_to_end(tmp_path: Path, capsys: pytest.CaptureFix
     assert "these numbers mean nothing" in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == {
         "performance.md",
+        "performance.json",
         "performance.csv",
         "performance_growth.png",
     }
