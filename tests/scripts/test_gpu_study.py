@@ -28,7 +28,7 @@ def data(tmp_path: Path) -> Path:
         (tmp_path / "lm_text" / f"{split}.txt.zst").write_bytes(zstandard.ZstdCompressor().compress(text.encode()))
     folder = tmp_path / "sst2_entity"
     folder.mkdir()
-    for split, rows in (("train_forget", 60), ("train_retain", 600), ("test_forget", 30), ("test_retain", 60)):
+    for split, rows in (("train_forget", 60), ("train_retain", 1000), ("test_forget", 30), ("test_retain", 60)):
         names = FORGOTTEN if split.endswith("forget") else KEPT
         with gzip.open(folder / f"{split}.csv.gz", "wt", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
