@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import gpu
+from benchmarks import gpu, ideas
 from benchmarks.__main__ import main
 from benchmarks.cases import CASES, Case, draw_rows
 from benchmarks.formulations import Naive, Ours
@@ -87,6 +87,14 @@ def test_the_accelerators_benchmark_runs_as_a_toy(capsys: pytest.CaptureFixture[
     rows = gpu.main(["--quick", "--repetitions", "1"])
     assert [row["formulation"] for row in rows] == ["naive", "ours"]
     assert "tokens/s over the naive formulation's" in capsys.readouterr().out
+
+
+def test_what_each_shortcut_is_worth_runs_as_a_toy(capsys: pytest.CaptureFixture[str]) -> None:
+    before = torch.get_num_threads()
+    rows = ideas.main(["--quick", "--repetitions", "1"])
+    torch.set_num_threads(before)
+    assert [row["way"] for row in rows] == list(ideas.WAYS)
+    assert "padded, whole last block" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is an accelerator")
