@@ -34,10 +34,10 @@ from spul.benchmarks.catalogue.sst2 import SMALL_SST2, SST2
 from spul.benchmarks.catalogue.tofu import Tofu
 from spul.benchmarks.profiles import Profile, Sizes, merged
 from spul.benchmarks.small_lm.build import build
-from spul.benchmarks.small_lm.corpus import default_cache, default_data_root
+from spul.benchmarks.small_lm.corpus import default_data_root
 from spul.benchmarks.small_lm.recipe import Recipe
 from spul.errors import SpulError
-from spul.files import write_json
+from spul.files import cache_directory, write_json
 
 PARTS = ("sst2_entity", "sst2_spul", "tofu")
 
@@ -154,7 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("gpu-study"), help="pages and CSVs (%(default)s)")
     parser.add_argument(
-        "--work", type=Path, default=default_cache() / "gpu-study", help="models and runs (%(default)s)"
+        "--work", type=Path, default=cache_directory() / "gpu-study", help="models and runs (%(default)s)"
     )
     parser.add_argument("--data", type=Path, default=default_data_root(), help="the data sets (%(default)s)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from spul.advice import Advice, Facts, look, weigh
 from spul.config import RunConfig
 from spul.data.loading import load_splits
+from spul.data.settings import DataSettings
 from spul.data.templates import Template
 from spul.errors import ConfigError, DataError, RunError, SpulError
 from spul.methods import METHODS
@@ -28,7 +29,8 @@ from spul.progress import progress_bars
 from spul.prompts import PROMPTS, FixedPrompt, PromptEncoder
 from spul.runs import Run
 from spul.scopes import SCOPES, Encode, Gate, GatedModel, learn_gate, load_gate, save_gate
-from spul.tasks import TASKS, Task, build_task
+from spul.tasks import TASKS, Task, build_task, score_split
+from spul.tasks.settings import TaskSettings
 from spul.training.parts import TrainedPart, prompt_part, weights_part
 from spul.training.plan import TrainingPlan
 from spul.training.rate_range import RangeTest, range_test
@@ -36,7 +38,7 @@ from spul.training.search import search_learning_rate
 from spul.training.step import Objective
 from spul.training.targets import prepare_targets
 from spul.training.train import pose_rows, teacher_answers, train
-from spul.types import LanguageModel, Splits
+from spul.types import LanguageModel, Sample, Splits
 
 if TYPE_CHECKING:
     from spul.exports import ExportResult
@@ -51,6 +53,7 @@ __all__ = [
     "load_gated_model",
     "load_model",
     "report",
+    "score_on",
     "unlearn",
 ]
 
@@ -273,6 +276,33 @@ def evaluate(run: Run | str | Path, *, beside: bool = True) -> Run:
             evaluate_run(run, models, task, splits, progress, gate)
         run.seal()
     return run
+
+
+def score_on(
+    run: Run | str | Path, data: DataSettings, task: TaskSettings, splits: Sequence[str]
+) -> dict[str, list[Sample]]:
+    """Score and have written a run's own model on other data, or posed in another way, than it was trained on.
+
+    Args:
+        run: what was trained.
+        data: where the rows are.
+        task: how they are posed.
+        splits: which of them.
+
+    Returns:
+        Samples by split; nothing is kept in the run.
+
+    Raises:
+        SpulError: the run, the data or a model does not load, or there is no such split.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    config = run.config.model_copy(update={"data": data, "task": task})
+    rows = _splits(config)
+    model = load_model(run)
+    posed = _task(config, LoadedBase(model.base, model.tokenizer), rows)
+    return {
+        split: score_split(model, posed, posed.pose_all(rows[split]), write=True, seed=config.seed) for split in splits
+    }
 
 
 def report(runs: Sequence[Run | str | Path], output: str | Path | None = None) -> Path:

@@ -16,9 +16,9 @@ from spul.benchmarks.page import Page, as_csv, as_markdown
 from spul.benchmarks.render import Provenance
 from spul.benchmarks.running import environment_of, run_plan, times_of
 from spul.benchmarks.scores import score_runs
-from spul.benchmarks.small_lm.corpus import default_cache, default_data_root
+from spul.benchmarks.small_lm.corpus import default_data_root
 from spul.errors import ConfigError, RunError
-from spul.files import write_text
+from spul.files import cache_directory, write_text
 from spul.studies.jobs import Job
 
 __all__ = ["Done", "Request", "jobs_of", "run_benchmark"]
@@ -103,7 +103,7 @@ def run_benchmark(request: Request) -> Done:
     plan = _plan(request, make=True)
     errors = run_plan(plan.name, plan.jobs, plan.asked.root, request.processes)
     logger.info("computing metrics from the stored samples of %d runs", len(plan.jobs) - len(errors))
-    scores = score_runs(plan.maker, plan.arms, request.seeds, plan.jobs, errors)
+    scores = score_runs(plan.maker, plan.arms, request.seeds, plan.jobs, errors, plan.benchmark.views(plan.asked))
     subset = f", {plan.asked.subset}" if plan.asked.subset else ""
     page = Page(
         plan.name,
@@ -141,7 +141,7 @@ def _plan(request: Request, *, make: bool) -> _Plan:
 
 def _asked(request: Request, benchmark: Benchmark, *, make: bool) -> Asked:
     data_root = request.data_root or default_data_root()
-    cache = request.cache or default_cache()
+    cache = request.cache or cache_directory()
     small = request.model in SMALL_BASES if request.small is None else request.small
     base = base_called(
         request.model,

@@ -90,6 +90,9 @@ class Maker(ABC):
     """Whether the base is the same for several forget sets. It is scored on each then, beside the first arm, and not in
     its own run."""
 
+    evaluated: ClassVar[bool] = True
+    """Whether runs are scored on their own splits; a benchmark that has views scores them on these instead."""
+
     @property
     def profile(self) -> Profile:
         """How everything is trained."""
@@ -167,7 +170,7 @@ class Maker(ABC):
         evaluate: bool = True,
     ) -> Job:
         config = RunConfig.build(merged({"method": method}, values))
-        return Job(self.job_name(arm, config.seed), config, needs, evaluate, beside)
+        return Job(self.job_name(arm, config.seed), config, needs, evaluate and self.evaluated, beside)
 
     def _of_method(self, arm: Arm) -> dict[str, Any]:
         profile = self.profile

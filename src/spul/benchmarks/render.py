@@ -236,7 +236,9 @@ def _pair(results: Results, row: Row, split: str, theirs: PaperCell | None) -> s
 
 
 def _by_split(results: Results, metric: str) -> str:
-    lines = [[row.title, *(number(results.get(row.key, split, metric)) for split in SPLITS)] for row in results.rows]
+    """Return a table of one number on the splits; rows that have it nowhere are left out."""
+    found = {row.title: [results.get(row.key, split, metric) for split in SPLITS] for row in results.rows}
+    lines = [[title, *(number(cell) for cell in cells)] for title, cells in found.items() if any(cells)]
     return markdown_table(["model", *(split.replace("_", " ") for split in SPLITS)], lines)
 
 

@@ -15,10 +15,10 @@ from spul.benchmarks.plan import TABLES, Plan, make_plan
 from spul.benchmarks.profiles import PAPER, Profile
 from spul.benchmarks.render import Provenance, as_csv, efficiency_page, states_page, table_page
 from spul.benchmarks.running import environment_of, run_plan, times_of
-from spul.benchmarks.small_lm.corpus import default_cache, default_data_root
+from spul.benchmarks.small_lm.corpus import default_data_root
 from spul.benchmarks.summary import Results, collect
 from spul.errors import ConfigError, RunError, unknown_name
-from spul.files import write_bytes, write_text
+from spul.files import cache_directory, write_bytes, write_text
 from spul.reports.pictures import Picture
 
 __all__ = ["SMALL_DATA", "Request", "plans_of", "reproduce"]
@@ -120,7 +120,7 @@ def reproduce(request: Request) -> list[Path]:
 
 def _plan(request: Request, base_name: str, data: Dataset, *, make: bool) -> Plan:
     data_root = request.data_root or default_data_root()
-    cache = request.cache or default_cache()
+    cache = request.cache or cache_directory()
     profile = request.profile or (PAPER if request.full else None)
     base = base_called(base_name, data_root=data_root, cache=cache, profile=profile, make=make, log=logger.info)
     sizes = base.profile.sizes_of(data)

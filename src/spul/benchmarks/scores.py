@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from spul.benchmarks.catalogue import View
 from spul.benchmarks.maker import TITLES, Arm, Maker, Row
 from spul.benchmarks.summary import SeedMean, over_seeds
+from spul.benchmarks.views import answers_of, samples_of_view
 from spul.errors import RunError
 from spul.evaluation import compute_metrics
 from spul.evaluation.evaluate import ANSWERS_FACT
@@ -51,6 +53,7 @@ def score_runs(
     seeds: Sequence[int],
     jobs: Sequence[Job],
     failed: Mapping[str, str],
+    views: Sequence[View] = (),
 ) -> Scores:
     """Return the numbers of the runs that are complete.
 
@@ -63,6 +66,7 @@ def score_runs(
         seeds: as in the jobs.
         jobs: all of them.
         failed: errors of jobs that are not complete, by name.
+        views: what the models are scored on in place of their own splits.
 
     Raises:
         RunError: not one run is complete.
@@ -71,7 +75,10 @@ def score_runs(
     if not runs:
         raise RunError("no run is complete: " + "; ".join(f"{name}: {why}" for name, why in failed.items()))
     found: dict[tuple[str, str], list[Mapping[str, MetricResult]]] = {}
-    for seed in seeds:
+    for seed in seeds if views else ():
+        for key, metrics in _of_views(maker, arms, seed, runs, views).items():
+            found.setdefault(key, []).append(metrics)
+    for seed in () if views else seeds:
         of_arms = [runs.get(maker.job_name(arm.name, seed)) for arm in arms]
         first = _with_base([runs.get(maker.job_name(BASE, seed)), *of_arms])
         beside = {**_samples(first, BASE, PRETRAINED), **_samples(runs.get(maker.job_name(RETRAINED, seed)), RETRAINED)}
@@ -96,6 +103,36 @@ def score_runs(
         for key in dict.fromkeys(key for metrics in tables for key in metrics if key.startswith(f"{row.model}/"))
     }
     return Scores(tuple(_ordered(rows, arms)), numbers, runs, dict(failed))
+
+
+def _of_views(
+    maker: Maker, arms: Sequence[Arm], seed: int, runs: Mapping[str, Run], views: Sequence[View]
+) -> dict[tuple[str, str], dict[str, MetricResult]]:
+    """Return the metrics of one seed's models on all views; a view's name stands before the split."""
+    found: dict[tuple[str, str], dict[str, MetricResult]] = {}
+    for view in views:
+        own = {
+            name: samples_of_view(runs[job], view, maker.root)
+            for name in (BASE, RETRAINED, *(arm.name for arm in arms))
+            if (job := maker.job_name(name, seed)) in runs
+        }
+        beside = {f"{name}/{split}": rows for name in (BASE, RETRAINED) for split, rows in own.get(name, {}).items()}
+        for name, samples in own.items():
+            model = name if name in (BASE, RETRAINED) else "unlearned"
+            compared = beside | {f"{model}/{split}": rows for split, rows in samples.items()}
+            run = runs[maker.job_name(name, seed)]
+            metrics = compute_metrics(
+                compared,
+                answers_of(view.task),
+                bootstrap=run.config.evaluation.bootstrap,
+                seed=seed,
+                task=str(view.task["name"]),
+            )
+            mine = found.setdefault((name, model), {})
+            for key, result in metrics.items():
+                whose, _, place = key.partition("/")
+                mine[f"{whose}/{view.name}:{place}" if "/" in place else f"{whose}/{view.name}:/{place}"] = result
+    return found
 
 
 def _with_base(runs: Sequence[Run | None]) -> Run | None:

@@ -64,8 +64,8 @@ def _show(result: ProbeResult) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("way in", "prompt", "answers: its own", "bare", "other", "tokens beyond the text"):
-        table.add_column(name)
+    for name in ("way in", "prompt", "own", "bare", "other", "tokens"):
+        table.add_column(name, no_wrap=name == "way in")
     for check in result.checks:
         excess = sorted({each for each in check.excess if each is not None})
         said = check.verdict if check.status is None else f"{check.verdict} ({check.status})"
@@ -75,6 +75,12 @@ def _show(result: ProbeResult) -> None:
     for check in result.checks:
         if check.failed:
             show(f"{check.surface}: {check.about}")
+        elif check.unchanged:
+            show(
+                f"{check.surface}: {check.unchanged} of {check.canaries} answers begin as the bare base's even behind "
+                "the prompt; it suppresses less there"
+            )
+    show("own, bare, other: answers of the prompted model, the base, neither; tokens: counted beyond the text's own")
     p = result.num_virtual_tokens
     counts_them = f"counts the {p} virtual tokens" if result.counted else f"does not show the {p} virtual tokens"
     show(f"endpoint {result.url} ({result.model}) {counts_them}")

@@ -15,6 +15,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from transformers import PreTrainedTokenizerFast
@@ -50,9 +51,15 @@ class Expected(NamedTuple):
     bare: tuple[str, ...]
 
     @property
+    def part(self) -> int | None:
+        """At which word the two part, of all readings the first; ``None`` where they never do."""
+        parts = [_part(words(a), words(b)) for a, b in zip(self.prompted, self.bare, strict=True)]
+        return min((part for part in parts if part is not None), default=None)
+
+    @property
     def tells(self) -> bool:
         """Whether the two are told apart."""
-        return any(words(a) != words(b) for a, b in zip(self.prompted, self.bare, strict=True))
+        return self.part is not None
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,11 @@ class Canaries:
     num_virtual_tokens: int
     tokenizer: PreTrainedTokenizerFast
     chat: bool
+
+
+def _part(one: Sequence[str], other: Sequence[str]) -> int | None:
+    pairs = zip_longest(one, other)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), None)
 
 
 def words(text: str) -> list[str]:
@@ -144,11 +156,8 @@ def _read(run: Run) -> dict[str, Any] | None:
 
 def _write(run: Run, found: Mapping[str, Any]) -> None:
     try:
-        with run.lock():
-            run.unseal(FOLDER)
-            write_json(run.path / FOLDER / FILE, found)
-            run.seal()
-    except (OSError, RunError) as error:
+        write_json(run.path / FOLDER / FILE, found)
+    except OSError as error:
         logger.warning("the answers are not kept, since the run cannot be written: %s", error)
 
 
@@ -166,8 +175,8 @@ def _taken(run: Run, splits: Splits) -> dict[str, Any]:
     for part, kind, most in (("canaries", "forget", CANARIES), ("controls", "retain", CONTROLS)):
         examples = _different([*splits[f"test_{kind}"], *splits[f"train_{kind}"]])[:CANDIDATES]
         answers = asking.answers(examples, main)
-        wanted = [n for n, both in enumerate(answers) if both.tells == (part == "canaries")][:most]
-        chosen = [examples[n] for n in wanted]
+        wanted = _telling(answers) if part == "canaries" else [n for n, both in enumerate(answers) if both.part != 0]
+        chosen = [examples[n] for n in wanted[:most]]
         by_shape = {shape: asking.answers(chosen, shape) for shape in SHAPES}
         parts[part] = [
             {"id": example.id, "expected": {shape: by_shape[shape][n]._asdict() for shape in SHAPES}}
@@ -185,6 +194,12 @@ def _taken(run: Run, splits: Splits) -> dict[str, Any]:
 def _different(examples: Sequence[Example]) -> list[Example]:
     """Return the examples without those that ask the same as one before."""
     return list({tuple(example.fields.values()): example for example in reversed(examples)}.values())[::-1]
+
+
+def _telling(answers: Sequence[Expected]) -> list[int]:
+    """Return which answers tell, those first that part the earliest: the later, the more of it is rounding."""
+    parts = {n: both.part for n, both in enumerate(answers)}
+    return sorted((n for n in parts if parts[n] is not None), key=lambda n: parts[n] or 0)
 
 
 class _Asking(NamedTuple):

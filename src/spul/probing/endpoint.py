@@ -17,6 +17,7 @@ __all__ = ["Endpoint", "Reply"]
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 TRIES = 5
+RECONNECTS = 2
 LONGEST_WAIT = 30.0
 
 
@@ -76,13 +77,9 @@ class Endpoint:
             body: with ``stream`` true, the pieces are put together.
 
         Raises:
-            ConfigError: the endpoint cannot be reached, wants another key, or fails.
+            ConfigError: the endpoint cannot be reached, wants another key, or speaks another language.
         """
         response = self._sent("POST", path, dict(body))
-        if response.status_code >= 500:
-            raise ConfigError(
-                f"{self.root}{path} failed with {response.status_code}; mend the endpoint, then probe again"
-            )
         if response.status_code != 200:
             return Reply(response.status_code)
         try:
@@ -95,6 +92,10 @@ class Endpoint:
             try:
                 response = self._client.request(method, self.root + path, json=body)
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+                # Some servers close a connection that others would keep.
+                if attempt < RECONNECTS and isinstance(error, httpx2.TransportError):
+                    time.sleep(0.2)
+                    continue
                 raise ConfigError(f"{self.root}{path} cannot be reached: {error or type(error).__name__}") from error
             if response.status_code in (401, 403):
                 raise ConfigError(f"{self.root} wants another API key; set {KEY_VARIABLE}")

@@ -38,6 +38,9 @@ class Check:
         about: what goes wrong there.
         asked: canaries whose answers tell.
         prompted, bare, other: how many answers are the prompted model's, the bare base's, and neither's.
+        canaries: all that were asked, those included whose answers do not tell.
+        unchanged: how many of these the prompted model itself begins to answer as the base does: nothing that a server
+            could mend.
         excess: tokens that the engine counted beyond the text's own, one a request; ``None`` where it does not count.
         status: of HTTP, where nothing was answered.
     """
@@ -49,6 +52,8 @@ class Check:
     prompted: int = 0
     bare: int = 0
     other: int = 0
+    canaries: int = 0
+    unchanged: int = 0
     excess: tuple[int | None, ...] = ()
     status: int | None = None
 
@@ -147,10 +152,10 @@ def judged(url: str, model: str, canaries: Canaries, seen: Mapping[Surface, Repl
 
 
 def _model(endpoint: Endpoint, run: Run, wanted: str | None) -> str:
-    served = endpoint.models()
+    # Not every engine lists what it answers to.
     if wanted is not None:
-        # Not every engine lists all that it answers to.
         return wanted
+    served = endpoint.models()
     own = [name for name in served if name == run.path.resolve().name]
     if len(own or served) != 1:
         raise ConfigError(f"expected one model at {endpoint.root}, got {served}; choose with --model")
@@ -208,7 +213,9 @@ class _Count(NamedTuple):
         own = reply.prompt_tokens - p
         if own in spelt:
             return cls(p, p)
-        return cls(None, p, injected=own - SOFT_NAMES in without)
+        # A name that is a token takes one; how the text beside it is merged may differ by another.
+        near = own < min(spelt) and any(0 < own - length <= SOFT_NAMES + 1 for length in without)
+        return cls(None, p, injected=near or own - SOFT_NAMES in without)
 
 
 def _check(
@@ -222,10 +229,21 @@ def _check(
     said = [] if surface.soft_text else _said(surface, replies, controls)
     kinds = {kind: said.count(kind) for kind in ("prompted", "bare", "other")}
     verdict = _of_tokens(counts, counted) or _of_answers(kinds, surface)
+    if counted and kinds["prompted"] and _is_read_otherwise(counts):
+        verdict = "unclear"
     if verdict == "unclear" and counted and all(count.excess is not None for count in counts):
         verdict = "applied"
+    asked = [canary for ask, _ in replies for canary in ask.canaries if id(canary) not in controls]
+    unchanged = [canary.expected[surface.shape].part == 0 for canary in asked].count(False)
     return Check(
-        surface.name, verdict, surface.about, len(said), **kinds, excess=tuple(count.excess for count in counts)
+        surface.name,
+        verdict,
+        surface.about,
+        len(said),
+        **kinds,
+        canaries=0 if surface.soft_text else len(asked),
+        unchanged=0 if surface.soft_text else unchanged,
+        excess=tuple(count.excess for count in counts),
     )
 
 
@@ -239,6 +257,11 @@ def _of_tokens(counts: Sequence[_Count], counted: bool) -> Verdict | None:
         return "injected"
     short = any(count.excess is not None and count.excess < count.p for count in counts)
     return "bypassed" if short else None
+
+
+def _is_read_otherwise(counts: Sequence[_Count]) -> bool:
+    """Return whether the prompt is there and the text is none that was expected: then answers cannot be compared."""
+    return all(count.excess is not None and count.p < count.excess < 2 * count.p for count in counts)
 
 
 def _of_answers(kinds: Mapping[str, int], surface: Surface) -> Verdict:

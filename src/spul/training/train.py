@@ -18,6 +18,7 @@ from spul.methods import METHODS
 from spul.models.head import head_of
 from spul.models.prompted import PromptedModel, WithoutPrompt
 from spul.models.teacher import TeacherAnswers, compute_teacher
+from spul.models.teacher_store import stored_teacher
 from spul.runs import Run
 from spul.tasks import Task
 from spul.training.arguments import resolve_precision, training_arguments
@@ -165,13 +166,17 @@ def _contrast_retain(config: RunConfig, model: PromptedModel, task: Task, splits
 def teacher_answers(
     path: Path, config: RunConfig, model: PromptedModel, retain: list[Query], base_digest: str
 ) -> TeacherAnswers:
-    """Return the base model's answers to the retain rows, from ``path`` or computed and written there."""
+    """Return the base model's answers to the retain rows: this run's own, those of an earlier run, or new ones."""
     if path.exists():
-        teacher = TeacherAnswers.load(path, base_digest)
+        teacher = TeacherAnswers.load(path, base_digest, retain)
     else:
-        logger.info("computing the base model's answers on %d retain rows", len(retain))
-        teacher = compute_teacher(model, retain, base_digest, batch_size=config.evaluation.batch_size)
-        teacher.save(path)
+        size = config.evaluation.batch_size
+
+        def compute() -> TeacherAnswers:
+            logger.info("computing the base model's answers on %d retain rows", len(retain))
+            return compute_teacher(model, retain, base_digest, batch_size=size)
+
+        teacher = stored_teacher(path, model, retain, base_digest, batch_size=size, compute=compute)
     head_is_trained = any(parameter.requires_grad for parameter in head_of(model.base).parameters())
     return teacher.with_head_of(model) if head_is_trained else teacher
 

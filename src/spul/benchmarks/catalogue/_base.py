@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from spul.benchmarks.bases import Base
 from spul.benchmarks.maker import DEEP, Arm, Maker
@@ -15,7 +15,7 @@ from spul.errors import ConfigError, DataError, unknown_name
 from spul.methods import METHODS
 from spul.registry import Registry
 
-__all__ = ["BENCHMARKS", "Asked", "Benchmark", "Column", "Section"]
+__all__ = ["BENCHMARKS", "Asked", "Benchmark", "Column", "Section", "View"]
 
 
 class Column(NamedTuple):
@@ -23,7 +23,7 @@ class Column(NamedTuple):
 
     Attributes:
         heading: what it is called in the table.
-        place: the split; empty for a number of the whole model.
+        place: the split; empty for a number of the whole model; behind a view's name and a colon where it is a view's.
         metric: its key in ``metrics.json``.
     """
 
@@ -38,6 +38,22 @@ class Section(NamedTuple):
     heading: str
     columns: tuple[Column, ...]
     note: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """Other rows, or another way of posing them, that every model of a benchmark is scored on once it is trained.
+
+    Attributes:
+        name: what stands before a colon in the places of its numbers.
+        data, task: settings of the two, complete.
+        splits: the splits that are scored.
+    """
+
+    name: str
+    data: Mapping[str, Any]
+    task: Mapping[str, Any]
+    splits: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -109,6 +125,10 @@ class Benchmark(ABC):
     @abstractmethod
     def about(self, asked: Asked) -> list[str]:
         """Return what the page says of rows and settings, a paragraph each."""
+
+    def views(self, asked: Asked) -> tuple[View, ...]:
+        """Return what models are scored on in place of their own splits; nothing unless said."""
+        return ()
 
     def arm(self, name: str) -> Arm:
         """Return an arm by its name: one of the benchmark's own, or a registered method.
