@@ -82,3 +82,22 @@ def test_what_does_not_fit_is_refused_before_anything_runs(place: Path) -> None:
     with pytest.raises(DataError, match=r"expected the rows of tofu in .* hf:locuslab/TOFU"):
         benchmarks.run_benchmark(asked(place, "tofu"))
     assert done == []
+
+
+def test_every_arm_of_sst2_has_the_same_rows_and_the_same_tries(place: Path) -> None:
+    jobs = {job.name.rpartition("-")[2]: job.config for job in benchmarks.jobs_of(asked(place, "sst2"))}
+    assert all(config.data.contrast.evaluate for config in jobs.values())
+    assert {config.data.validation_share for config in jobs.values()} == {0.1}
+    arms = {name: config for name, config in jobs.items() if name not in ("base", "retrained")}
+    assert {(len(c.train.learning_rate_search), c.train.search_max_steps) for c in arms.values()} == {(3, 20)}
+    gated = {name for name, config in arms.items() if config.scope.name == "gate"}
+    assert gated == {"spul_names", "spul_deep_names", "spul_deep_gate"}
+    assert all(arms[name].scope.retain and arms[name].data.contrast.retain_rows for name in gated)
+    assert arms["spul_deep_matched"].data.holdout is not None
+    assert {name for name, config in arms.items() if config.prompt.kind == "prefix"} == {
+        "spul_deep",
+        "spul_deep_names",
+        "spul_deep_gate",
+        "spul_deep_matched",
+    }
+    assert arms["rl_gd"].retain.alpha == 1.0
