@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Protocol
 
 import torch
@@ -34,7 +33,6 @@ class Formulation(Protocol):
     passes: int
     base: PreTrainedModel
     rows: list[Query]
-    teacher_seconds: float
 
     def step(self, index: int) -> Float[Tensor, "p d"]:
         """Do the ``index``-th forward and backward pass and return the prompt's gradient."""
@@ -50,7 +48,6 @@ class Naive:
         self.passes = case.batches
         self.base = build_base(case, device, dtype)
         self.model = NaivePrompt(self.base, _first_values(self.base, case))
-        self.teacher_seconds = 0.0
 
     def step(self, index: int) -> Float[Tensor, "p d"]:
         """Go forward and backward over the ``index``-th batch."""
@@ -76,9 +73,7 @@ class Ours:
         train = TrainSettings(batch_size=case.batch_size, num_epochs=1)
         self.plan = TrainingPlan(forget, retain, train, seed=0, pad_id=0)
         self.passes = len(self.plan)
-        start = time.process_time()
         self.teacher = compute_teacher(self.model, retain, "0" * 64, batch_size=case.batch_size)
-        self.teacher_seconds = time.process_time() - start
         self.objective = Objective(GenericLabel(), ALPHA, BETA)
 
     def step(self, index: int) -> Float[Tensor, "p d"]:

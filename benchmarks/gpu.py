@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.cases import Case
 from benchmarks.formulations import FORMULATIONS
-from benchmarks.measure import useful_flops
+from benchmarks.measure import Sizes, useful_flops
 from benchmarks.tables import Row, markdown_table
 
 __all__ = ["main"]
@@ -33,6 +33,8 @@ OPT_1B3 = Case(
     text_tokens=(3, 16, 36),
     batches=4,
 )
+LONGEST_S = 60.0
+"""With this nothing takes longer than making two models and three measurements."""
 COLUMNS = ("formulation", "ms a step", "tokens/s", "peak GB", "share of matmul rate")
 
 
@@ -67,20 +69,25 @@ def _measure(name: str, case: Case, device: str, repetitions: int, rate: float) 
     work = FORMULATIONS[name](case, device, torch.bfloat16)
     seconds = _median(lambda: [work.step(i) for i in range(work.passes)], device, repetitions) / work.passes
     lengths = [len(row.prompt_ids) for row in work.rows]
-    body = sum(p.numel() for n, p in work.base.named_parameters() if "embed" not in n and "lm_head" not in n)
     return {
         "formulation": name,
         "ms a step": 1e3 * seconds,
         "tokens/s": sum(lengths) / work.passes / seconds,
         "peak GB": torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else None,
-        "share of matmul rate": useful_flops(case, body, lengths) / work.passes / seconds / rate,
+        "share of matmul rate": useful_flops(case, Sizes.of(work.base), lengths, work.passes)
+        / work.passes
+        / seconds
+        / rate,
     }
 
 
 def _median(work: Callable[[], object], device: str, repetitions: int) -> float:
-    """Return the median seconds of the repetitions."""
-    seconds = []
+    """Return the median seconds of the repetitions; of those, at least one, that begin within ``LONGEST_S``."""
+    seconds: list[float] = []
+    begin = time.perf_counter()
     for repetition in range(repetitions + 1):
+        if seconds and time.perf_counter() - begin > LONGEST_S:
+            break
         _wait(device)
         start = time.perf_counter()
         work()

@@ -1,22 +1,23 @@
-"""Time and memory of one case. Each formulation runs in a process of its own; the two take turns."""
+"""Time and memory of one case. Each formulation runs in a process of its own; they take turns."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
+import multiprocessing
 import os
 import resource
 import statistics
-import subprocess
-import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.cases import Case
 
-__all__ = ["Measured", "compare", "matmul_rate"]
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+__all__ = ["Measured", "Sizes", "Work", "compare", "matmul_rate", "take_turns", "useful_flops"]
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -30,7 +31,6 @@ class Measured(NamedTuple):
         peak_bytes: the process's peak resident memory.
         tokens: text tokens of a step, without padding and prompt.
         flops: floating-point operations that a step cannot do without; see :func:`useful_flops`.
-        teacher_seconds: CPU-seconds that preparing the teacher's answers took, before the first step.
     """
 
     seconds: tuple[float, ...]
@@ -38,86 +38,100 @@ class Measured(NamedTuple):
     peak_bytes: int
     tokens: float
     flops: float
-    teacher_seconds: float
 
 
-@dataclass
-class Worker:
-    """A formulation in a process of its own, which does one repetition whenever it is asked to."""
+class Work(NamedTuple):
+    """A formulation on a case."""
 
-    process: subprocess.Popen[str]
-
-    @classmethod
-    def start(cls, formulation: str, case: Case) -> Worker:
-        """Start the process; it loads its model at once."""
-        command = [sys.executable, "-m", "benchmarks.measure", formulation, json.dumps(dataclasses.asdict(case))]
-        root = Path(__file__).parents[1]
-        env = {**os.environ, **ONE_THREAD}
-        return cls(
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root, env=env)
-        )
-
-    def ask(self, word: str) -> dict[str, Any]:
-        """Send a word and return the answer.
-
-        Raises:
-            RuntimeError: the process has ended.
-        """
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write(word + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"a measuring process ended with status {self.process.wait()}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def stop(self) -> None:
-        """End the process."""
-        self.process.kill()
-        self.process.wait()
+    formulation: str
+    case: Case
 
 
-def compare(case: Case, repetitions: int, formulations: tuple[str, ...] = ("naive", "ours")) -> dict[str, Measured]:
-    """Measure the formulations in turns, so that both meet the same state of the machine.
+def take_turns(works: Mapping[str, Work], repetitions: int) -> dict[str, Measured]:
+    """Measure each in a process of its own, one repetition of each in turn, so that all meet the same machine.
 
     The first repetition of each warms up and does not count in the times; it is the one that memory is read after.
+    Processes are forked from one that has everything imported and no model yet.
     """
-    workers = {name: Worker.start(name, case) for name in formulations}
+    os.environ.update(ONE_THREAD)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.formulations"])
+    ends: dict[str, Connection] = {}
+    processes = []
     try:
-        first = {name: worker.ask("repeat") for name, worker in workers.items()}
-        seconds: dict[str, list[float]] = {name: [] for name in workers}
+        for name, work in works.items():
+            ends[name], theirs = context.Pipe()
+            processes.append(context.Process(target=_serve, args=(theirs, *work), daemon=True))
+            processes[-1].start()
+            theirs.close()
+        first = {name: _ask(end) for name, end in ends.items()}
+        seconds: dict[str, list[float]] = {name: [] for name in works}
         for _ in range(repetitions):
-            for name, worker in workers.items():
-                seconds[name].append(worker.ask("repeat")["seconds"])
+            for name, end in ends.items():
+                seconds[name].append(_ask(end)["seconds"])
         return {
             name: Measured(
-                tuple(seconds[name]),
-                *(first[name][key] for key in ("memory_bytes", "peak_bytes", "tokens", "flops", "teacher_seconds")),
+                tuple(seconds[name]), *(first[name][key] for key in ("memory_bytes", "peak_bytes", "tokens", "flops"))
             )
-            for name in workers
+            for name in works
         }
     finally:
-        for worker in workers.values():
-            worker.stop()
+        for process in processes:
+            process.kill()
+            process.join()
 
 
-def median_ratio(naive: Measured, ours: Measured) -> float:
-    """Return the median over repetitions of the naive step's time over ours."""
-    return statistics.median(a / b for a, b in zip(naive.seconds, ours.seconds, strict=True))
+def compare(case: Case, repetitions: int) -> dict[str, Measured]:
+    """Measure the naive formulation and ours on a case."""
+    return take_turns({"naive": Work("naive", case), "ours": Work("ours", case)}, repetitions)
 
 
-def useful_flops(case: Case, parameters: int, lengths: list[int]) -> float:
-    """Return the operations of one pass over rows of the given lengths, padding and recomputation not counted.
+def _ask(end: Connection) -> dict[str, Any]:
+    end.send("repeat")
+    answer: dict[str, Any] = end.recv()
+    return answer
 
-    Forward and the gradient by the activations (2 + 2 for each of the body's weights that a token meets), attention's
-    two products in both directions, and the head at one answer position a row. The prompt runs once a step.
+
+class Sizes(NamedTuple):
+    """Weights that a token meets, embeddings and head left aside.
+
+    Attributes:
+        body: all of them.
+        first_inputs: the first block's projections to queries, keys and values: of a text's tokens no gradient passes.
+        last_unread: the last block behind its queries, keys and values: only what is read has to pass.
     """
-    d, p = case.hidden_size, case.num_virtual_tokens
-    tokens = sum(lengths) + p
-    scores = sum(n * p + n * (n + 1) / 2 for n in lengths) + p * (p + 1) / 2
+
+    body: int
+    first_inputs: int
+    last_unread: int
+
+    @classmethod
+    def of(cls, base: PreTrainedModel) -> Sizes:
+        """Count a Llama's or an OPT's."""
+        named = {n: p.numel() for n, p in base.named_parameters() if "embed" not in n and "lm_head" not in n}
+        last = f"layers.{base.config.num_hidden_layers - 1}."
+        inputs = ("q_proj.", "k_proj.", "v_proj.")
+        return cls(
+            sum(named.values()),
+            sum(n for name, n in named.items() if "layers.0." in name and any(part in name for part in inputs)),
+            sum(n for name, n in named.items() if last in name and not any(part in name for part in inputs)),
+        )
+
+
+def useful_flops(case: Case, sizes: Sizes, lengths: list[int], passes: int = 1) -> float:
+    """Return the operations that ``passes`` passes over rows of the given lengths in all cannot do without.
+
+    Forward and the gradient by the activations (2 + 2 for each weight that a token meets), attention's two products in
+    both directions, and the head at one answer position a row. Prompt and template run once a pass, of a text's tokens
+    the last block runs where an answer is predicted; padding and recomputation are not counted.
+    """
+    d, front = case.hidden_size, case.num_virtual_tokens + case.template_tokens
+    own = [n - case.template_tokens for n in lengths]
+    tokens, answers = sum(own) + passes * front, len(lengths)
+    weights = 4.0 * (sizes.body * tokens - sizes.last_unread * (tokens - answers)) - 2.0 * sizes.first_inputs * sum(own)
+    scores = sum(n * front + n * (n + 1) / 2 for n in own) + passes * front * (front + 1) / 2
     # Scores and their weighted sum: 2·2·d for each pair, once forward and twice backward.
-    return 4.0 * parameters * tokens + 12.0 * d * case.num_layers * scores + 4.0 * d * case.vocab_size * len(lengths)
+    return weights + 12.0 * d * case.num_layers * scores + 4.0 * d * case.vocab_size * answers
 
 
 def matmul_rate(seconds: float = 2.0) -> float:
@@ -136,8 +150,8 @@ def matmul_rate(seconds: float = 2.0) -> float:
     return statistics.median(rates)
 
 
-def _serve(formulation: str, case: Case) -> None:
-    """Do a repetition for every line that comes in."""
+def _serve(end: Connection, formulation: str, case: Case) -> None:
+    """Do a repetition for every word that comes in."""
     import torch
     from transformers.utils import logging
 
@@ -147,33 +161,26 @@ def _serve(formulation: str, case: Case) -> None:
     torch.set_num_threads(1)
     work = FORMULATIONS[formulation](case)
     loaded = _resident_bytes()
-    rows = [*work.rows]
-    body = sum(p.numel() for n, p in work.base.named_parameters() if "embed" not in n and "lm_head" not in n)
-    lengths = [len(row.prompt_ids) for row in rows]
-    for _ in sys.stdin:
+    lengths = [len(row.prompt_ids) for row in work.rows]
+    while True:
+        end.recv()
         start = time.process_time()
         for index in range(work.passes):
             work.step(index)
         spent = time.process_time() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        answer = {
-            "seconds": spent / work.passes,
-            "memory_bytes": peak - loaded,
-            "peak_bytes": peak,
-            "tokens": sum(lengths) / work.passes,
-            "flops": useful_flops(case, body, lengths) / work.passes,
-            "teacher_seconds": work.teacher_seconds,
-        }
-        print(json.dumps(answer), flush=True)
+        end.send(
+            {
+                "seconds": spent / work.passes,
+                "memory_bytes": peak - loaded,
+                "peak_bytes": peak,
+                "tokens": sum(lengths) / work.passes,
+                "flops": useful_flops(case, Sizes.of(work.base), lengths, work.passes) / work.passes,
+            }
+        )
 
 
 def _resident_bytes() -> int:
     """Return the memory that the process holds now."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
-
-
-if __name__ == "__main__":
-    description = json.loads(sys.argv[2])
-    description["text_tokens"] = tuple(description["text_tokens"])
-    _serve(sys.argv[1], Case(**description))

@@ -43,7 +43,6 @@ def row_of(case: Case, found: Mapping[str, Measured], rate: float) -> Row:
         "naive tokens/s": naive.tokens / statistics.median(naive.seconds),
         "ours tokens/s": ours.tokens / seconds,
         "share of matmul rate": ours.flops / seconds / rate,
-        "teacher s": ours.teacher_seconds,
     }
 
 
@@ -57,15 +56,18 @@ def markdown_table(rows: Sequence[Row], columns: Sequence[str]) -> str:
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
     """Write every column of every row."""
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
 
 
-def draw_growth(path: Path, growth: Mapping[str, Sequence[tuple[float, Row]]]) -> None:
+def draw_growth(path: Path, rows: Sequence[Row]) -> None:
     """Draw step time against each of the sizes, both formulations, on logarithmic axes."""
     from matplotlib.figure import Figure
 
+    growth: dict[str, list[tuple[float, Row]]] = {}
+    for row in rows:
+        growth.setdefault(row["size"], []).append((row["value"], row))
     figure = Figure(figsize=(3.2 * len(growth), 3.2), layout="constrained")
     for axes, (name, points) in zip(figure.subplots(1, len(growth), squeeze=False)[0], growth.items(), strict=True):
         sizes = [size for size, _ in points]

@@ -19,9 +19,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from spul.benchmarks.small_lm.corpus import default_cache, default_data_root
+from spul.benchmarks.small_lm.corpus import default_data_root
 from spul.benchmarks.small_lm.neutral import Settings, build
 from spul.errors import SpulError
+from spul.files import cache_directory
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     defaults = Settings()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=default_data_root(), help="folder with lm_text and sst2_entity")
-    out = default_cache() / "small-lm" / "neutral"
+    out = cache_directory() / "small-lm" / "neutral"
     parser.add_argument("--out", type=Path, default=out, help="default: %(default)s")
     parser.add_argument("--train-rows", type=int, default=defaults.train_rows, help="default: %(default)s")
     parser.add_argument("--test-rows", type=int, default=defaults.test_rows, help="default: %(default)s")

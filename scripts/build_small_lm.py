@@ -22,16 +22,17 @@ from dataclasses import fields
 from pathlib import Path
 
 from spul.benchmarks.small_lm.build import build, use_one_core
-from spul.benchmarks.small_lm.corpus import default_cache, default_data_root
+from spul.benchmarks.small_lm.corpus import default_data_root
 from spul.benchmarks.small_lm.recipe import Recipe
 from spul.errors import SpulError
+from spul.files import cache_directory
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     defaults = {field.name: field.default for field in fields(Recipe)}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=default_data_root(), help="folder with lm_text and sst2_entity")
-    parser.add_argument("--out", type=Path, default=default_cache() / "small-lm", help="default: %(default)s")
+    parser.add_argument("--out", type=Path, default=cache_directory() / "small-lm", help="default: %(default)s")
     parser.add_argument("--steps", type=int, default=defaults["steps"], help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=defaults["seed"], help="default: %(default)s")
     parser.add_argument("--checkpoint-every", type=int, default=50, help="in steps; default: %(default)s")

@@ -3,6 +3,7 @@
 ::
 
     python scripts/measure_gate.py $SPUL_DATA/sst2_entity --detectors tfidf token_max
+    python scripts/measure_gate.py $SPUL_DATA/sst2_entity --detectors token_max --retain-rows 8000 --contrast 2
 
 Three tables, and ``--json`` for all of them at once:
 
@@ -10,6 +11,9 @@ Three tables, and ``--json`` for all of them at once:
   sets the threshold and the other is asked. On average at most ε of it may be touched.
 * *validation*: forget rows that were split off from train against the calibration rows; detectors are chosen by these.
 * *test*: the gate as a run would have it, on the test splits.
+
+With ``--contrast`` the detector also learns from forget rows with other names (see docs/data.md), and a third number
+stands beside what is caught and touched: test rows to forget with other names in them, which should be let through.
 
 Only detectors that read the text alone: no model is loaded.
 """
@@ -25,8 +29,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from spul.data.contrast import make_contrast
 from spul.data.loading import load_splits
-from spul.data.settings import DataSettings
+from spul.data.settings import ContrastSettings, DataSettings
 from spul.data.splitting import split_off
 from spul.errors import ConfigError, SpulError
 from spul.metrics.generic_rate_length_matched import match_by_length
@@ -34,10 +39,18 @@ from spul.scopes import SCOPES, Detector, calibrate
 from spul.scopes.learn import divide
 from spul.scopes.settings import ScopeSettings
 from spul.stats import auc
-from spul.types import Splits
+from spul.types import Example, Splits
 
 VALIDATION_SHARE = 0.2
 Scores = Float[np.ndarray, " n"]
+
+
+class _Learned(NamedTuple):
+    """A detector, the retain texts held out from it, and test texts to forget with other names in them."""
+
+    detector: Detector
+    calibration: list[str]
+    replaced: list[str]
 
 
 class Told(NamedTuple):
@@ -66,20 +79,28 @@ def told_apart(detector: Detector, forget: Sequence[str], retain: Sequence[str])
     return Told(auc(inside, outside), auc(inside, outside[chosen]))
 
 
-def measure(splits: Splits, name: str, epsilons: Sequence[float], times: int, seed: int) -> dict[str, object]:
-    """Return all that is measured of one detector, ready for JSON."""
+def measure(
+    splits: Splits, name: str, epsilons: Sequence[float], times: int, seed: int, contrast: float | None = None
+) -> dict[str, object]:
+    """Return all that is measured of one detector, ready for JSON; ``contrast`` rows a forget row are learned from."""
     kind = SCOPES.get(name)
     if kind.reads_base:
         raise ConfigError(f"{name} reads a base model, and here is none; choose from the detectors of texts")
     texts = {split: [row.fields["text"] for row in splits[split]] for split in ("train_retain", "test_retain")}
     asked = [row.fields["text"] for row in splits.test_forget]
     parts = split_off(splits.train_forget, VALIDATION_SHARE, seed)
-    kept, held = ([row.fields["text"] for row in part] for part in (parts.kept, parts.split_off))
+    held = [row.fields["text"] for row in parts.split_off]
     settings = ScopeSettings(name="gate", detector=name, seed=seed)
 
-    def learn(forget: Sequence[str]) -> tuple[Detector, list[str]]:
-        divided = divide(forget, texts["train_retain"], (), None, share=settings.calibration_share, seed=seed)
-        return kind.learn(divided.forget, divided.retain, settings, None), divided.calibration
+    def learn(forget: Sequence[Example]) -> _Learned:
+        plain, replaced = [], []
+        if contrast is not None:
+            wanted = ContrastSettings(retain_rows=contrast, evaluate=True)
+            made = make_contrast(wanted, forget, splits.train_retain, splits.test_forget, generic=(), seed=seed)
+            plain, replaced = ([row.fields["text"] for row in rows] for rows in (made.retain, made.replaced))
+        inside, share = [row.fields["text"] for row in forget], settings.calibration_share
+        divided = divide(inside, texts["train_retain"], plain, None, share=share, seed=seed)
+        return _Learned(kind.learn(divided.forget, divided.retain, settings, None), divided.calibration, replaced)
 
     def touched(detector: Detector, calibration: Sequence[str], *sides: Sequence[str]) -> dict[str, list[float]]:
         given, scores = detector.score(calibration), [detector.score(side) for side in sides]
@@ -88,8 +109,8 @@ def measure(splits: Splits, name: str, epsilons: Sequence[float], times: int, se
             for epsilon in epsilons
         }
 
-    first, aside = learn(kept)
-    whole, calibration = learn([*kept, *held])
+    first, aside, _ = learn(parts.kept)
+    whole, calibration, replaced = learn(splits.train_forget)
     pools = {"train_retain, not learned from": calibration, "test_retain": texts["test_retain"]}
     resplits = {
         pool: {
@@ -101,12 +122,15 @@ def measure(splits: Splits, name: str, epsilons: Sequence[float], times: int, se
     }
     return {
         "detector": name,
-        "rows": {"forget": len(kept) + len(held), "validation_forget": len(held), "calibration": len(calibration)},
+        "contrast": contrast,
+        "rows": {"forget": len(splits.train_forget), "validation_forget": len(held), "calibration": len(calibration)},
         "resplits": resplits,
         "validation": told_apart(first, held, aside)._asdict(),
         "validation_caught": touched(first, aside, held),
         "test": told_apart(whole, asked, texts["test_retain"])._asdict(),
-        "test_caught_and_touched": touched(whole, calibration, asked, texts["test_retain"]),
+        "test_caught_and_touched": touched(
+            whole, calibration, asked, texts["test_retain"], *([replaced] if replaced else [])
+        ),
     }
 
 
@@ -122,15 +146,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--detectors", nargs="+", default=["tfidf", "token_max"], metavar="NAME")
     parser.add_argument("--epsilon", nargs="+", type=float, default=[0.01, 0.02, 0.05], metavar="SHARE")
     parser.add_argument("--resplits", type=int, default=100, help="how many (100)")
+    parser.add_argument("--retain-rows", type=int, metavar="N", help="at most so many rows of train_retain")
+    parser.add_argument("--contrast", type=float, metavar="SHARE", help="contrast rows to learn from, a forget row")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     try:
         data = DataSettings(
-            folder=given.folder, columns={"answer": "label"}, validation_share=0.0, overlap="drop_retain"
+            folder=given.folder,
+            columns={"answer": "label"},
+            validation_share=0.0,
+            overlap="drop_retain",
+            max_rows={} if given.retain_rows is None else {"train_retain": given.retain_rows},
         )
         splits = load_splits(data, fields=("text",))
         for name in given.detectors:
-            sys.stdout.write(written(measure(splits, name, given.epsilon, given.resplits, given.seed)) + "\n")
+            sys.stdout.write(
+                written(measure(splits, name, given.epsilon, given.resplits, given.seed, given.contrast)) + "\n"
+            )
             sys.stdout.flush()
     except SpulError as error:
         sys.stderr.write(f"{error}\n")

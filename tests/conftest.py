@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 
@@ -18,6 +19,12 @@ from tests import shapes
 jaxtyping.install_import_hook("spul", f"{shapes.__name__}.check_shapes")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what runs leave for later ones apart from the user's."""
+    os.environ["SPUL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     """Give every test the same global random state, whichever ran before."""
@@ -26,3 +33,12 @@ def _seeded() -> None:
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _unswept() -> None:
+    """Leave what is loaded by now out of garbage collection, which accelerate asks for after every training.
+
+    Sweeping all the modules each time took a quarter of a short training.
+    """
+    gc.freeze()

@@ -25,6 +25,7 @@ PUBLIC = [
     "Splits",
     "SpulError",
     "add_gate",
+    "advise",
     "demo",
     "evaluate",
     "export",

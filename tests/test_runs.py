@@ -116,3 +116,12 @@ def test_a_directory_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> Non
     config = RunConfig.build({"model": {"path": "m"}, "data": {"folder": "d"}, "output_dir": str(tmp_path / "file")})
     with pytest.raises(RunError, match="cannot make the run directory"):
         Run.create(config, "unlearn")
+
+
+def test_a_score_that_is_no_number_is_an_error_and_not_a_metric(run: Run) -> None:
+    run.write_samples("unlearned/test_forget", [SAMPLE])
+    file = run.path / "eval" / "unlearned" / "test_forget" / "samples.jsonl"
+    row = json.loads(file.read_text())
+    file.write_text(json.dumps(row | {"logprob": float("nan")}) + "\n")
+    with pytest.raises(RunError, match=r"NaN is no number of JSON\. Evaluate the run again"):
+        run.read_samples("unlearned/test_forget")

@@ -46,11 +46,16 @@ def page() -> str:
     if wrong := sorted(found.keys() ^ SOURCES.keys()):
         raise RuntimeError(f"settings and default_sources.py do not agree on: {', '.join(wrong)}")
     parts = [INTRODUCTION, _table("Top level", RunConfig, "")]
-    for name, field in RunConfig.model_fields.items():
-        if model := _settings_of(field):
-            parts.append(_table(f"`{name}`", model, f"{name}."))
+    parts += _sections(RunConfig, "")
     parts.append(_methods())
     return "\n".join(parts)
+
+
+def _sections(model: type[Settings], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if section := _settings_of(field):
+            yield _table(f"`{prefix}{name}`", section, f"{prefix}{name}.")
+            yield from _sections(section, f"{prefix}{name}.")
 
 
 def fields_of(model: type[Settings], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:

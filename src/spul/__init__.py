@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spul.api import add_gate, evaluate, export, finetune, load_gated_model, load_model, report, unlearn
+    from spul.api import add_gate, advise, evaluate, export, finetune, load_gated_model, load_model, report, unlearn
     from spul.config import RunConfig
     from spul.demonstration import demo
     from spul.errors import (
@@ -43,6 +43,7 @@ __all__ = [
     "Splits",
     "SpulError",
     "add_gate",
+    "advise",
     "demo",
     "evaluate",
     "export",
@@ -69,6 +70,7 @@ _HOME = {
     "Splits": "spul.types",
     "SpulError": "spul.errors",
     "add_gate": "spul.api",
+    "advise": "spul.api",
     "demo": "spul.demonstration",
     "evaluate": "spul.api",
     "export": "spul.api",

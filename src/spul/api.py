@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import ValidationError
 
+from spul.advice import Advice, Facts, look, weigh
 from spul.config import RunConfig
 from spul.data.loading import load_splits
+from spul.data.settings import DataSettings
 from spul.data.templates import Template
 from spul.errors import ConfigError, DataError, RunError, SpulError
 from spul.methods import METHODS
@@ -27,7 +29,8 @@ from spul.progress import progress_bars
 from spul.prompts import PROMPTS, FixedPrompt, PromptEncoder
 from spul.runs import Run
 from spul.scopes import SCOPES, Encode, Gate, GatedModel, learn_gate, load_gate, save_gate
-from spul.tasks import TASKS, Task, build_task
+from spul.tasks import TASKS, Task, build_task, score_split
+from spul.tasks.settings import TaskSettings
 from spul.training.parts import TrainedPart, prompt_part, weights_part
 from spul.training.plan import TrainingPlan
 from spul.training.rate_range import RangeTest, range_test
@@ -35,15 +38,33 @@ from spul.training.search import search_learning_rate
 from spul.training.step import Objective
 from spul.training.targets import prepare_targets
 from spul.training.train import pose_rows, teacher_answers, train
-from spul.types import LanguageModel, Splits
+from spul.types import LanguageModel, Sample, Splits
 
 if TYPE_CHECKING:
     from spul.exports import ExportResult
     from spul.exports.reference import Calibration
 
-__all__ = ["add_gate", "evaluate", "export", "finetune", "load_gated_model", "load_model", "report", "unlearn"]
+__all__ = [
+    "add_gate",
+    "advise",
+    "evaluate",
+    "export",
+    "finetune",
+    "load_gated_model",
+    "load_model",
+    "report",
+    "score_on",
+    "unlearn",
+]
 
 logger = logging.getLogger(__name__)
+
+
+class Advised(NamedTuple):
+    """What was found, and what is advised because of it."""
+
+    facts: Facts
+    advice: Advice
 
 
 class _Setting(NamedTuple):
@@ -122,7 +143,7 @@ def learning_rate_range(
     setting = _set_up(config)
     part = _part(config, setting)
     short = config.train.model_copy(update={"max_steps": steps})
-    rows = pose_rows(config, setting.task, setting.splits)
+    rows = pose_rows(config, part.model, setting.task, setting.splits)
     plan = TrainingPlan(rows.forget, rows.retain, short, seed=config.seed, pad_id=part.model.pad_id)
     with tempfile.TemporaryDirectory() as directory:
         run = Run.create(config, "unlearn", path=Path(directory))
@@ -141,6 +162,25 @@ def learning_rate_range(
             max_grad_norm=short.max_grad_norm,
             betas=(short.adam_beta1, short.adam_beta2),
         )
+
+
+def advise(config: RunConfig, *, seconds: float = 60.0) -> Advised:
+    """Look at base and data, train short probes, and say which form of unlearning is likely to work.
+
+    Nothing is kept, and no test row is looked at.
+
+    Args:
+        config: of the run that is meant; with a method that asks for generic answers.
+        seconds: by the clock, for the probes together; looking and scoring come on top.
+
+    Raises:
+        SpulError: settings, data or model that do not do.
+    """
+    if seconds <= 0:
+        raise ConfigError(f"expected seconds above 0 for the probes, got {seconds:g}")
+    setting = _set_up(config)
+    facts = look(config, setting.base, setting.identity, setting.task, setting.splits, seconds)
+    return Advised(facts, weigh(facts))
 
 
 def load_model(run: Run | str | Path) -> PromptedModel:
@@ -207,10 +247,15 @@ def add_gate(run: Run | str | Path, overrides: Sequence[str] = ()) -> Run:
     return run
 
 
-def evaluate(run: Run | str | Path) -> Run:
+def evaluate(run: Run | str | Path, *, beside: bool = True) -> Run:
     """Score the run's model on the four splits, with base, retrained and pre-trained models beside it.
 
     Writes samples and metrics into the run.
+
+    Args:
+        run: what was trained.
+        beside: whether the other models are scored too. Where other runs have their samples on the same examples, they
+            need not be; a gated model is made of the base's samples, so there they are.
 
     Raises:
         SpulError: the run, its data or a model does not load, or the data is not what the run was trained on.
@@ -227,9 +272,37 @@ def evaluate(run: Run | str | Path) -> Run:
         run.unseal("eval", "metrics.json", "report.html")
         with progress_bars() as progress:
             gate = load_gate(run.scope_dir, _encoder(model)) if config.scope.name == "gate" else None
-            evaluate_run(run, _models_beside(run, model), task, splits, progress, gate)
+            models = _models_beside(run, model) if beside or gate is not None else {_own_name(run): model}
+            evaluate_run(run, models, task, splits, progress, gate)
         run.seal()
     return run
+
+
+def score_on(
+    run: Run | str | Path, data: DataSettings, task: TaskSettings, splits: Sequence[str]
+) -> dict[str, list[Sample]]:
+    """Score and have written a run's own model on other data, or posed in another way, than it was trained on.
+
+    Args:
+        run: what was trained.
+        data: where the rows are.
+        task: how they are posed.
+        splits: which of them.
+
+    Returns:
+        Samples by split; nothing is kept in the run.
+
+    Raises:
+        SpulError: the run, the data or a model does not load, or there is no such split.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    config = run.config.model_copy(update={"data": data, "task": task})
+    rows = _splits(config)
+    model = load_model(run)
+    posed = _task(config, LoadedBase(model.base, model.tokenizer), rows)
+    return {
+        split: score_split(model, posed, posed.pose_all(rows[split]), write=True, seed=config.seed) for split in splits
+    }
 
 
 def report(runs: Sequence[Run | str | Path], output: str | Path | None = None) -> Path:
@@ -342,12 +415,18 @@ def _models_beside(run: Run, model: PromptedModel) -> dict[str, LanguageModel]:
         models = {"unlearned": model, "base": _base_of(run, model)}
         others = {"retrained": settings.retrained, "pretrained": settings.pretrained}
     else:
-        models = {"retrained" if run.config.method == "retrain" else "base": model}
+        models = {_own_name(run): model}
         others = {"pretrained": settings.path}
     for name, path in others.items():
         if path is not None:
             models[name] = _prompted(run.config, load_base(settings, path))
     return models
+
+
+def _own_name(run: Run) -> str:
+    if run.manifest.kind == "unlearn":
+        return "unlearned"
+    return "retrained" if run.config.method == "retrain" else "base"
 
 
 def _base_of(run: Run, model: PromptedModel) -> LanguageModel:

@@ -100,7 +100,8 @@ class TrainSettings(Settings):
     Attributes:
         learning_rate: peak learning rate. The paper's 1e-4 is for 1 B parameters and more; small models want far more.
         learning_rate_search: peak learning rates to try first, one short run each from the same start; the run goes on
-            with the one that scores best on validation (never on test), and ``learning_rate`` is not used.
+            with the one that scores best on validation (on train where ``validation_share`` is 0, never on test), and
+            ``learning_rate`` is not used.
         search_max_steps: steps of such a short run; those of the run if missing.
         embedding_learning_rate: of the token embeddings, when all weights are trained; ``learning_rate`` if missing.
         num_epochs: passes; an epoch is ceil((forget + retain rows) / batch_size) steps whatever ``forget_ratio`` is.

@@ -12,7 +12,12 @@ from typing import Any
 
 from spul.errors import ConfigError
 
-__all__ = ["expand_path", "file_digest", "write_bytes", "write_json", "write_jsonl", "write_text"]
+__all__ = ["cache_directory", "expand_path", "file_digest", "write_bytes", "write_json", "write_jsonl", "write_text"]
+
+
+def cache_directory(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return ``$SPUL_CACHE``, or ``~/.cache/spul`` where it is not set; what this machine may make again goes there."""
+    return Path(environment.get("SPUL_CACHE", Path.home() / ".cache" / "spul")).expanduser()
 
 
 def expand_path(path: str) -> str:

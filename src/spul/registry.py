@@ -3,6 +3,9 @@
 A registry belongs to a package (``spul.metrics``, say). Every module of the package whose name has no leading
 underscore is imported the first time a name is looked up; the module's stem, the registered name, the value on the
 command line and the docs page are the same word.
+
+Other distributions add things of their own: an entry point in the group that is called like the package, whose name is
+the registered one and whose value is the module that registers it (docs/extending.md).
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from spul.errors import ConfigError, unknown_name
@@ -25,11 +29,13 @@ class Registry(Generic[T]):
     Args:
         kind: what a thing is called in messages, singular (``"metric"``).
         package: the dotted package whose modules register the things.
+        group: the entry points by which other distributions add things; the package's name if missing.
     """
 
-    def __init__(self, kind: str, package: str) -> None:
+    def __init__(self, kind: str, package: str, group: str | None = None) -> None:
         self.kind = kind
         self.package = package
+        self.group = group or package
         self._items: dict[str, T] = {}
         self._discovered = False
 
@@ -52,7 +58,7 @@ class Registry(Generic[T]):
         """Return the thing called ``name``.
 
         Raises:
-            ConfigError: there is none; the closest name is suggested.
+            ConfigError: there is none; the closest name is suggested. Or what another distribution adds does not load.
         """
         self._discover()
         if name not in self._items:
@@ -71,4 +77,26 @@ class Registry(Generic[T]):
         for module in pkgutil.iter_modules(package.__path__):
             if not module.name.startswith("_"):
                 importlib.import_module(f"{self.package}.{module.name}")
+        for point in sorted(entry_points(group=self.group), key=lambda point: point.name):
+            self._load(point)
         self._discovered = True
+
+    def _load(self, point: EntryPoint) -> None:
+        """Load what another distribution adds.
+
+        Raises:
+            ConfigError: it does not load (a name that is taken is an error there), or registers something else.
+        """
+        origin = point.dist.name if point.dist is not None else point.value
+        said = f"the entry point {point.name} = {point.value} of {origin} (group {self.group})"
+        try:
+            point.load()
+        except Exception as error:
+            raise ConfigError(
+                f"{said} does not load: {type(error).__name__}: {error}. Mend or uninstall {origin}."
+            ) from error
+        if point.name not in self._items:
+            raise ConfigError(
+                f"expected {said} to register a {self.kind} called {point.name!r}; it registers none. Use "
+                f"@register({point.name!r}) there."
+            )

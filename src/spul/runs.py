@@ -26,7 +26,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from filelock import FileLock, Timeout
 from pydantic import Field, ValidationError
@@ -294,11 +294,11 @@ class Run:
         file = self.path / "eval" / where / "samples.jsonl"
         try:
             lines = file.read_text(encoding="utf-8").splitlines()
-            return [Sample.from_json(json.loads(line)) for line in lines]
+            return [Sample.from_json(json.loads(line, parse_constant=_refuse)) for line in lines]
         except FileNotFoundError as error:
             known = ", ".join(self.sample_places()) or "none"
             raise RunError(f"run {self.path} has no samples of {where!r} (there are: {known}); evaluate it") from error
-        except (json.JSONDecodeError, TypeError) as error:
+        except (ValueError, TypeError) as error:
             raise RunError(f"the samples in {file} do not read: {error}. Evaluate the run again.") from error
 
     def sample_places(self) -> list[str]:
@@ -334,6 +334,10 @@ class Run:
 
     def _write_manifest(self) -> None:
         write_json(self.path / "manifest.json", self.manifest.model_dump(mode="json"))
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _read_manifest(path: Path) -> Manifest:

@@ -18,6 +18,8 @@ __all__ = [
     "AnswerScores",
     "AnswerSpace",
     "AnswerTarget",
+    "Continuation",
+    "ContinuingModel",
     "Example",
     "ForwardPass",
     "FreeText",
@@ -60,8 +62,10 @@ class Splits:
     """The four splits of the method, and the optional extras.
 
     ``validation_forget`` and ``validation_retain`` are parts of train that no gradient sees: the best checkpoint is
-    chosen on them, never on test. ``holdout`` is data that no model saw (for membership inference). ``extra`` are
-    further sets that are only evaluated, by name (what the model knows of the world, say).
+    chosen on them, never on test. ``holdout`` is data that no model saw (for membership inference). ``contrast_forget``
+    and ``contrast_retain`` are rows with names exchanged that unlearning trains on beside the others, and
+    ``test_forget_replaced`` is ``test_forget`` with other names (see :mod:`spul.data.contrast`). ``extra`` are further
+    sets that are only evaluated, by name (what the model knows of the world, say).
     """
 
     train_forget: tuple[Example, ...]
@@ -71,6 +75,9 @@ class Splits:
     validation_forget: tuple[Example, ...] = ()
     validation_retain: tuple[Example, ...] = ()
     holdout: tuple[Example, ...] = ()
+    contrast_forget: tuple[Example, ...] = ()
+    contrast_retain: tuple[Example, ...] = ()
+    test_forget_replaced: tuple[Example, ...] = ()
     extra: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> tuple[Example, ...]:
@@ -205,6 +212,14 @@ class Wording:
 
 
 @dataclass(frozen=True, slots=True)
+class Continuation:
+    """What a model goes on with after the first ``shown`` tokens of a text, greedily, as token ids."""
+
+    shown: int
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FreeText:
     """What is kept of an answer in free text; what was not measured is ``None``, or empty.
 
@@ -216,6 +231,9 @@ class FreeText:
         paraphrase: the true answer in other words.
         perturbed: false answers of the same form.
         context_hits: of a text's own continuation, ``token_hits`` of what stands before it, its first token left out.
+        text_ids: of a text's own continuation, the tokens of the whole text.
+        continuations: what the model goes on with after beginnings of that text, each at most to where the text ends.
+        similarity: cosine of the embeddings of the written and the true answer.
     """
 
     token_logprobs: tuple[float, ...] | None = None
@@ -225,6 +243,9 @@ class FreeText:
     paraphrase: Wording | None = None
     perturbed: tuple[Wording, ...] = ()
     context_hits: tuple[bool, ...] | None = None
+    text_ids: tuple[int, ...] | None = None
+    continuations: tuple[Continuation, ...] = ()
+    similarity: float | None = None
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> FreeText:
@@ -233,11 +254,15 @@ class FreeText:
         Raises:
             TypeError: a key is unknown, or a value of the wrong kind.
         """
-        lists = {name: tuple(row[name]) for name in ("token_logprobs", "token_hits", "context_hits") if row.get(name)}
+        names = ("token_logprobs", "token_hits", "context_hits", "text_ids")
+        lists = {name: tuple(row[name]) for name in names if row.get(name)}
         paraphrase = row.get("paraphrase")
         words = {
             "paraphrase": None if paraphrase is None else Wording(**paraphrase),
             "perturbed": tuple(Wording(**each) for each in row.get("perturbed", ())),
+            "continuations": tuple(
+                Continuation(each["shown"], tuple(each["ids"])) for each in row.get("continuations", ())
+            ),
         }
         return cls(**{**row, **lists, **words})
 
@@ -355,4 +380,13 @@ class GeneratingModel(LanguageModel, Protocol):
         seed: int = 0,
     ) -> list[str]:
         """Return the continuation of every prompt (token ids), greedy at temperature 0."""
+        ...
+
+
+@runtime_checkable
+class ContinuingModel(LanguageModel, Protocol):
+    """A language model that goes on with a text token by token, as extraction likelihood needs."""
+
+    def continue_greedily(self, prompts: Sequence[Sequence[int]], *, max_new_tokens: int) -> list[tuple[int, ...]]:
+        """Return the most probable continuation of every prompt as token ids."""
         ...

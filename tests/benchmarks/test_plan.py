@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spul.benchmarks.plan import Plan
+from spul.benchmarks.plan import TABLES, Plan
 from spul.benchmarks.reproduce import Request, plans_of
 from spul.errors import ConfigError, DataError
 from tests.benchmarks.setting import tiny_request, write_root
@@ -88,6 +88,13 @@ def test_small_epochs_of_the_paper_on_other_data(place: Path) -> None:
     request = Request("table2", ("mcq_mmlu",), ("facebook/opt-1.3b",), seeds=(1,), data_root=place / "data")
     (found,) = plans_of(request)
     assert (found.jobs[0].config.train.num_epochs, found.jobs[0].config.task.name) == (5, "multiple_choice")
+
+
+def test_all_of_it_is_every_table_on_its_own_data(place: Path) -> None:
+    found = plans_of(Request("all", ("sst2_entity",), ("facebook/opt-1.3b",), seeds=(1,), data_root=place / "data"))
+    assert [one.table for one in found] == list(TABLES)
+    runs = {job.digest(place) for one in found for job in one.jobs}
+    assert len(runs) < sum(len(one.jobs) for one in found)  # tables share runs
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spul.benchmarks import reproduce as benchmarks
+from spul.benchmarks import running
 from spul.benchmarks.hidden import neighbours_tell
 from spul.errors import RunError
 from spul.runs import Run
@@ -42,12 +43,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     done.clear()
-    monkeypatch.setattr(benchmarks, "run_jobs", partial(runner.run_jobs, do=in_this_process))
+    monkeypatch.setattr(running, "run_jobs", partial(runner.run_jobs, do=in_this_process))
 
 
 def test_table_2_beside_the_papers_numbers(place: Path) -> None:
     request = tiny_request(place, "table2", methods=("ga_gd", "spul"))
-    page, table = benchmarks.reproduce(request)
+    page, table, picture = benchmarks.reproduce(request)
     assert len(done) == 8  # base, retrained, GA + GD and SPUL for two seeds
     text = page.read_text(encoding="utf-8")
     for words in (
@@ -68,6 +69,10 @@ def test_table_2_beside_the_papers_numbers(place: Path) -> None:
         Run.open(path).metrics["unlearned/test_forget/accuracy"].value for path in (place / "runs").glob("*-spul-*")
     ]
     assert float(cell["value"]) == pytest.approx(np.mean(values))  # type: ignore[arg-type]
+    # Forget against retain, every method, in words too.
+    retain = mine["spul", "test_retain", "accuracy"]["value"]
+    told = f"SPUL, input: forget {100 * float(cell['value']):.1f}, retain {100 * float(retain):.1f}"
+    assert told in text and f"]({picture.name})" in text and picture.read_bytes()[:4] == b"\x89PNG"
     assert mine["retrained", "", "membership_auc"]["unit"] == "auc"
     # Once more: the same page, and nothing is trained.
     done.clear()
@@ -99,6 +104,7 @@ def test_a_skewed_set_has_balanced_accuracy_and_questions_have_a_table_too(place
     pages = [file for file in benchmarks.reproduce(request) if file.suffix == ".md"]
     yelp, mmlu = (page.read_text(encoding="utf-8") for page in pages)
     assert "Balanced accuracy" in yelp and "Balanced accuracy" not in mmlu
+    assert "### By letter" in mmlu and "### By the option's likelihood" in mmlu and "### By letter" not in yelp
     assert "*89.74 / 93.43*" in yelp and "*99.38 / 99.45*" in mmlu and "Always “A”" in mmlu
 
 
@@ -110,7 +116,7 @@ def test_a_job_that_fails_is_named_on_the_page_and_ends_with_an_error(
             raise RunError("the disk is gone")
         in_this_process(job, root, evaluate, tell)
 
-    monkeypatch.setattr(benchmarks, "run_jobs", partial(runner.run_jobs, do=fails))
+    monkeypatch.setattr(running, "run_jobs", partial(runner.run_jobs, do=fails))
     with pytest.raises(RunError, match=r"1 job\(s\) failed.*\n.*s1-spul-p2: the disk is gone"):
         benchmarks.reproduce(tiny_request(place, "figure2", seeds=(1,)))
     page = place / "out" / "figure2-sst2_entity-base.md"

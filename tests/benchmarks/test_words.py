@@ -8,7 +8,8 @@ import pytest
 
 from spul.benchmarks.bases import Base
 from spul.benchmarks.datasets import dataset
-from spul.benchmarks.plan import Plan, Row
+from spul.benchmarks.maker import Row
+from spul.benchmarks.plan import Plan
 from spul.benchmarks.profiles import SMALL
 from spul.benchmarks.summary import Results, SeedMean
 from spul.benchmarks.words import against_the_paper, over_forgetting, what_is_hidden

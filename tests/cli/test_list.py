@@ -11,7 +11,7 @@ from tests.cli.conftest import Spul
 @pytest.mark.parametrize("kind", list(Kind))
 def test_stem_of_the_file_is_the_registered_name(kind: Kind) -> None:
     for entry in entries(kind):
-        assert entry["module"] == f"spul.{kind.value}.{entry['name']}"
+        assert entry["module"] == f"{kind.package}.{entry['name']}"
 
 
 @pytest.mark.parametrize("kind", list(Kind))

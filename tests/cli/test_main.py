@@ -27,24 +27,8 @@ COMMANDS = leaves(typer.main.get_command(app))
 
 def test_verbs_are_those_that_are_promised() -> None:
     assert {path[0] for path in COMMANDS} == {
-        *(
-            "demo",
-            "unlearn",
-            "finetune",
-            "lr-range",
-            "evaluate",
-            "gate",
-            "export",
-            "serve",
-            "probe",
-            "score",
-            "report",
-            "sweep",
-            "reproduce",
-            "data",
-            "list",
-            "version",
-        )
+        *("demo", "unlearn", "finetune", "lr-range", "advise", "evaluate", "gate", "export", "serve", "probe", "score"),
+        *("report", "sweep", "reproduce", "benchmark", "lm-eval", "data", "list", "version"),
     }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import log
 
-from spul.types import AnswerSpace, FreeText, Sample, Wording
+from spul.types import AnswerSpace, Continuation, FreeText, Sample, Wording
 
 ANSWERS = AnswerSpace(labels=(), generic=("I do not know.",))
 
@@ -23,6 +23,9 @@ def free_sample(
     perturbed: Sequence[float] = (),
     token_logprobs: Sequence[float] | None = None,
     context: Sequence[bool] | None = None,
+    text_ids: Sequence[int] | None = None,
+    continuations: Mapping[int, Sequence[int]] | None = None,
+    similarity: float | None = None,
 ) -> Sample:
     """A sample; probabilities are per token, wordings have three tokens."""
     logprob = None if probability is None else num_tokens * log(probability)
@@ -44,5 +47,8 @@ def free_sample(
             paraphrase=None if paraphrase is None else Wording(3 * log(paraphrase), 3),
             perturbed=tuple(Wording(3 * log(p), 3) for p in perturbed),
             context_hits=None if context is None else tuple(context),
+            text_ids=None if text_ids is None else tuple(text_ids),
+            continuations=tuple(Continuation(shown, tuple(ids)) for shown, ids in (continuations or {}).items()),
+            similarity=similarity,
         ),
     )

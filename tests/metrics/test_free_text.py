@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import exp, log
 
@@ -14,9 +15,11 @@ from scipy.stats import ks_2samp
 
 from spul.data.tofu import UTILITY_SETS
 from spul.evaluation import compute_metrics
+from spul.evaluation.similarity import with_similarity
 from spul.metrics import METRICS, Bootstrap, Scored
 from spul.metrics._free_text import FreeTextMetric
 from spul.metrics._split import SplitMetric
+from spul.metrics.extraction_likelihood import overlap
 from spul.metrics.extraction_strength import extraction_strength
 from spul.metrics.forget_quality import ForgetQuality
 from spul.metrics.model_utility import ModelUtility
@@ -112,6 +115,44 @@ def test_memorization_accuracy_is_over_the_whole_text() -> None:
     assert value("memorization_accuracy", [sample]) == pytest.approx(4 / 6)
     metrics = compute_metrics({"base/test_retain": [free_sample()]}, ANSWERS, bootstrap=100)
     assert "base/test_retain/memorization_accuracy" not in metrics
+
+
+def test_overlap_counts_n_grams_of_what_is_written() -> None:
+    """Pairs of 1 2 3 1 2: 12 23 31 12; in 1 2 4 3 1 are 12 24 43 31, so three of four. Without a pair: 0."""
+    assert overlap(2, [1, 2, 3, 1, 2], [1, 2, 4, 3, 1]) == 0.75
+    assert overlap(2, [1], [1, 2]) == overlap(2, [], [1, 2]) == overlap(2, [1, 2], [1]) == 0.0
+
+
+def test_extraction_likelihood_is_the_mean_overlap_over_beginnings() -> None:
+    """T = 12, n = 10, so t = 1 and 2. After one token the rest comes word by word: O = 1. After two one token of eleven
+    is wrong in the middle, no run of ten is right: O = 0. Three are too many: what follows has no run of ten.
+    """
+    ids = list(range(12))
+    wrong = [*ids[2:6], 99, *ids[7:]]
+    sample = free_sample(text_ids=ids, continuations={1: ids[1:], 2: wrong, 3: ids[3:]})
+    assert value("extraction_likelihood:10", [sample], task="completion") == 0.5
+    # n = 5: t = 1, 2, 3; of the runs of five in 2 3 4 5 99 7 8 9 10 11 one is right (7…11), of six.
+    assert value("extraction_likelihood:5", [sample], task="completion") == pytest.approx((1 + 1 / 6 + 1) / 3)
+    # What goes on past the end of the text does not count.
+    longer = free_sample(text_ids=ids, continuations={1: [*ids[1:], 7, 7, 7]})
+    assert value("extraction_likelihood:10", [longer]) == 1.0
+    short = free_sample(text_ids=ids[:5], continuations={1: ids[1:5]})
+    assert "more tokens than the n-gram" in (result("extraction_likelihood:10", [short]).reason or "")
+    names = compute_metrics({"base/test_retain": [free_sample()]}, ANSWERS, bootstrap=100)
+    assert "base/test_retain/extraction_likelihood:10" not in names
+
+
+def test_embedding_similarity_is_the_cosine_of_an_encoder() -> None:
+    """Unit vectors (1, 0) and (0.6, 0.8): cosine 0.6; a text with itself: 1. What was not written is not measured."""
+
+    def embed(texts: Sequence[str]) -> np.ndarray:
+        return np.array([[0.6, 0.8] if text == "near" else [1.0, 0.0] for text in texts])
+
+    rows = [free_sample("a", answer="truth", generated="near"), free_sample("b", answer="truth", generated="truth")]
+    found = with_similarity({"base/test_retain": rows}, embed)["base/test_retain"]
+    assert value("embedding_similarity", list(found)) == pytest.approx(0.8)
+    silent = with_similarity({"x/y": [*rows, free_sample("c", generated=None)]}, embed)["x/y"]
+    assert "1 of 3 samples lack the similarity" in (result("embedding_similarity", list(silent)).reason or "")
 
 
 def test_rouge_is_the_packages_own_to_the_last_digit() -> None:
@@ -223,6 +264,11 @@ def test_privleak_in_both_conventions() -> None:
         metric = next(m for m in PrivLeak.variants() if m.convention == convention)
         ((where, found),) = metric.rows(Scored(samples, ANSWERS, BOOTSTRAP))
         assert (where, found.value, found.n, found.unit) == ("unlearned", pytest.approx(expected), 4, "percent")
+    # A model that remembers everything beside one that knows nothing: +100 and −100, the sign of MUSE's tables.
+    known = {**samples, "unlearned/train_forget": rows([5, 6]), "unlearned/holdout": rows([1, 2])}
+    signs = [next(metric.rows(Scored(known, ANSWERS, BOOTSTRAP)))[1].value for metric in PrivLeak.variants()]
+    assert [metric.convention for metric in PrivLeak.variants()] == ["members_higher", "members_lower"]
+    assert signs == [pytest.approx(100.0), pytest.approx(-100.0)]
     alone = {key: rows for key, rows in samples.items() if key.startswith("unlearned")}
     found = next(PrivLeak().rows(Scored(alone, ANSWERS, BOOTSTRAP)))[1]
     assert found.reason == "the retrained model was not scored on train_forget and holdout"
@@ -264,6 +310,9 @@ made = st.builds(
         "hits": hits,
         "generated": " ".join(words),
         "context": hits,
+        "text_ids": range(12),
+        "continuations": {1: range(1, 12 - len(words)), 2: range(2, 12)},
+        "similarity": p,
     },
     shares,
     shares,
@@ -291,7 +340,9 @@ def test_order_and_duplicates_do_not_count(rows: list[dict[str, object]], random
 
 
 def test_one_example_has_a_value_and_no_false_certainty() -> None:
+    measured = {"text_ids": range(12), "continuations": {1: range(1, 12)}, "similarity": 0.5}
+    sample = free_sample(perturbed=[0.2], paraphrase=0.4, context=[True], **measured)  # type: ignore[arg-type]
     for metric in SPLIT_METRICS:
-        found = metric.compute([free_sample(perturbed=[0.2], paraphrase=0.4, context=[True])], ANSWERS, BOOTSTRAP)
+        found = metric.compute([sample], ANSWERS, BOOTSTRAP)
         assert found.value is not None and found.n == 1
         assert found.low is None or metric.name == "empty_answer_rate"

@@ -196,6 +196,35 @@ def test_greedy_generation_follows_the_naive_argmax(placement: Placement) -> Non
     assert model.generate("the song was", max_new_tokens=5)[0] == model.decode(said)
 
 
+@pytest.mark.parametrize("kind", ["direct", "prefix_mlp"])
+def test_a_prompt_is_run_once_until_it_changes(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without gradients; a change that goes around autograd's count of versions is seen, too."""
+    model = prompted("llama", kind)
+    assert model.encoder is not None
+    with torch.inference_mode():
+        first = model.surroundings()
+        assert model.surroundings() is first
+    with torch.no_grad():
+        assert model.surroundings() is first
+        for parameter in model.encoder.parameters():
+            parameter.data.add_(torch.rand(parameter.shape))
+        second = model.surroundings()
+        assert second is not first
+        assert second.front is not None and first.front is not None
+        assert not torch.allclose(second.front[0][0], first.front[0][0])
+        next(model.base.parameters()).mul_(1.5)
+        assert model.surroundings() is not second
+    assert model.surroundings() is not model.surroundings()
+    monkeypatch.setattr(model, "_kept", None)
+    with torch.no_grad():
+        torch.testing.assert_close(model.surroundings().tensors(), [t.detach() for t in _with_graph(model)])
+
+
+def _with_graph(model: PromptedModel) -> list[Tensor]:
+    with torch.enable_grad():
+        return model.surroundings().tensors()
+
+
 def test_what_stands_where() -> None:
     behind = prompted("llama", placement="suffix")
     assert (behind.surroundings().front, behind.surroundings().num_behind) == (None, P)

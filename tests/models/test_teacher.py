@@ -13,6 +13,7 @@ from spul.losses.kl import mean_kl
 from spul.models import teacher as teacher_module
 from spul.models.prompted import PromptedModel
 from spul.models.teacher import TeacherAnswers, compute_teacher
+from spul.types import Query
 from tests.models.test_prompted import prompted, queries
 from tests.tiny import ARCHITECTURES
 
@@ -43,15 +44,30 @@ def test_kl_to_the_teacher_is_zero_without_a_prompt_and_positive_with_one() -> N
 
 
 def test_a_file_of_another_base_is_refused(tmp_path: Path) -> None:
-    model = prompted("llama")
-    teacher = compute_teacher(model, queries(), "one", batch_size=2)
-    teacher.save(tmp_path / "t.safetensors")
-    assert torch.equal(TeacherAnswers.load(tmp_path / "t.safetensors", "one").hidden, teacher.hidden)
+    model, rows, file = prompted("llama"), queries(), tmp_path / "t.safetensors"
+    teacher = compute_teacher(model, rows, "one", batch_size=2)
+    teacher.save(file)
+    loaded = TeacherAnswers.load(file, "one", rows)
+    assert torch.equal(loaded.states, teacher.states) and loaded.start == teacher.start
     with pytest.raises(RunError, match="another base model"):
-        TeacherAnswers.load(tmp_path / "t.safetensors", "two")
-    (tmp_path / "t.safetensors").write_bytes(b"cut off")
+        TeacherAnswers.load(file, "two", rows)
+    with pytest.raises(RunError, match="other retain rows"):
+        TeacherAnswers.load(file, "one", rows[::-1])
+    written = bytearray(file.read_bytes())
+    written[-1] ^= 1
+    file.write_bytes(written)
+    with pytest.raises(RunError, match="not those that were written"):
+        TeacherAnswers.load(file, "one", rows)
+    file.write_bytes(b"cut off")
     with pytest.raises(RunError, match="cannot be read"):
-        TeacherAnswers.load(tmp_path / "t.safetensors", "one")
+        TeacherAnswers.load(file, "one", rows)
+
+
+def test_a_file_holds_little_but_the_states(tmp_path: Path) -> None:
+    """At most 64 bytes an answer token beside its d numbers, header and digests left aside; ids do not count."""
+    rows = [Query("a long name of an example " * 9 + str(i), (5, 6), (7,), "") for i in range(64)]
+    compute_teacher(prompted("llama"), rows, "one", batch_size=64).save(tmp_path / "t.safetensors")
+    assert (tmp_path / "t.safetensors").stat().st_size <= 64 * (2 * 32 + 64)
 
 
 def test_an_unknown_step_after_the_head_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

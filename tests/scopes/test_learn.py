@@ -47,6 +47,23 @@ def test_calibration_texts_teach_nothing_and_all_else_does() -> None:
     assert "plain fact here" in found.retain, "it is not like what will be asked"
 
 
+def test_contrast_rows_teach_that_other_names_are_out_of_scope() -> None:
+    """Every forget text has the word ``meadow`` too; the contrast rows say that it is not what counts."""
+    from dataclasses import replace
+
+    plain = splits()
+    forget = examples([f"{row.fields['text']} meadow" for row in plain.train_forget])
+    contrast = examples([f"{text} meadow" for text in texts(KEPT, 40, 7)])
+    without, with_them = (
+        learn(ScopeSettings(name="gate", epsilon=0.1), replace(plain, train_forget=forget, contrast_retain=rows))
+        for rows in ((), contrast)
+    )
+    asked = [f"{text} meadow" for text in texts(KEPT, 20, 8)]
+    assert sum(without.in_scope(asked)) > 10, "otherwise this shows nothing"
+    assert sum(with_them.in_scope(asked)) < 3
+    assert with_them.calibration.n == without.calibration.n
+
+
 def test_phrases_of_one_forget_text_stay_together() -> None:
     """Ten sentences of the forget set and two phrases of each that are kept: no sentence has one on either side."""
     forget = [f"anna {i} is one bright star and {i} more are here now" for i in range(10)]

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from spul.errors import ConfigError
+from spul.config import RunConfig
+from spul.errors import ConfigError, RunError
 from spul.runs import Run
 from spul.studies.jobs import Job, in_order
+from spul.studies.work import found_run
 from tests.studies.fake import config, job
 
 
@@ -40,6 +42,26 @@ def test_what_an_environment_variable_stands_for_counts(tmp_path: Path, monkeypa
     first = on.digest(tmp_path)
     monkeypatch.setenv("SPUL_TEST_BASE", "second")
     assert on.digest(tmp_path) != first
+
+
+def test_what_is_as_by_default_is_not_said_and_all_else_is(tmp_path: Path) -> None:
+    """Later versions have settings that this one has not; as they are by default they change nothing."""
+    plain = Job("a", config()).digest(tmp_path)
+    weight = RunConfig.model_fields["retain"].default.alpha
+    assert Job("a", config(f"retain.alpha={weight}")).digest(tmp_path) == plain
+    others = ["retain.beta=0", "objective=gradient_ascent", "task.chat=true", "seed=7", "prompt.num_virtual_tokens=3"]
+    assert len({plain, *(Job("a", config(other)).digest(tmp_path) for other in others)}) == 1 + len(others)
+
+
+def test_a_run_from_before_a_default_changed_is_not_taken_for_one_of_now(tmp_path: Path) -> None:
+    """Its file says what the default was then, so it is as if that had been asked for."""
+    job = Job("a", config())
+    run = Run.create(job.config, "unlearn", path=job.directory(tmp_path))
+    assert found_run(job, tmp_path) is not None
+    file = run.path / "config.yaml"
+    file.write_text(file.read_text().replace("warmup_ratio: 0.1", "warmup_ratio: 0.2"))
+    with pytest.raises(RunError, match="another configuration"):
+        found_run(job, tmp_path)
 
 
 def test_a_run_of_another_name_that_does_the_same_is_found(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from spul.errors import ConfigError, DataError, ModelError
 from spul.tasks import Task, build_task, score_split
 from spul.tasks.settings import TaskSettings
-from spul.types import AnswerScores, Example, Query
+from spul.types import AnswerScores, Example, Query, Sample
 from tests.tiny import tiny_tokenizer
 
 TEXT = "the film was a dull story and the book was a good one of the city"
@@ -87,6 +88,30 @@ def test_prefix_and_continuation_are_read_and_something_is_written() -> None:
         (True, True, True, False),
     ]
     assert all(text.token_hits == (True, True, True) for text in texts if text)
+
+
+class Continues(Recites):
+    """Goes on with any beginning by counting on from its last token."""
+
+    def continue_greedily(self, prompts: Sequence[Sequence[int]], *, max_new_tokens: int) -> list[tuple[int, ...]]:
+        return [tuple(range(ids[-1] + 1, ids[-1] + 1 + max_new_tokens)) for ids in prompts]
+
+
+def test_beginnings_of_the_whole_text_are_continued_to_its_end() -> None:
+    """Four tokens of prefix and three that follow; every third beginning: after 1 and 4 tokens, 6 and 3 are left."""
+    ours = task(extraction_stride=3)
+    query = ours.pose(Example("x", {"text": TEXT}, ""))
+    (sample,) = score_split(Continues(), ours, [query], write=True)
+    text = sample.text
+    assert text is not None and text.text_ids == (query.prompt_ids + query.answer_ids)[1:], "<s> is no part of the text"
+    assert [(each.shown, len(each.ids)) for each in text.continuations] == [(1, 6), (4, 3)]
+    first = query.prompt_ids[1]
+    assert text.continuations[0].ids == tuple(range(first + 1, first + 7)), "what is shown is what is continued"
+    assert Sample.from_json(json.loads(json.dumps(sample.to_json()))) == sample
+    (without,) = score_split(Recites(), task(), [query], write=True)
+    assert without.text is not None and without.text.continuations == ()
+    with pytest.raises(ModelError, match="needs a model that goes on with a text"):
+        score_split(Recites(), ours, [query], write=True)
 
 
 def test_a_model_that_cannot_write_is_refused() -> None:

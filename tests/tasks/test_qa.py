@@ -5,10 +5,12 @@ from pydantic import ValidationError
 
 from spul.errors import DataError
 from spul.tasks import Task, build_task
-from spul.tasks._free_text_defaults import REFUSALS
+from spul.tasks.qa import REFUSALS
 from spul.tasks.settings import TaskSettings
+from spul.training.generic import with_generic_answers
 from spul.types import AnswerScores, Example, Query, Wording
 from tests.data.kinds import make_tokenizer
+from tests.data.test_chat import CHAT
 
 GENERIC = ("not known", "no answer")
 WHO = Example(
@@ -120,8 +122,8 @@ def test_room_is_kept_for_what_the_model_writes() -> None:
     [
         ({"name": "qa", "labels": ["a", "b"]}, "the answers of 'qa' are free"),
         ({"name": "qa", "truncate_field": "question"}, "the question is never cut"),
-        ({"name": "qa", "prefix_tokens": 5}, "`prefix_tokens` goes with completion, not with 'qa'"),
-        ({"max_new_tokens": 5}, "`max_new_tokens` goes with qa and completion and summarization"),
+        ({"name": "qa", "prefix_tokens": 5}, "`prefix_tokens` goes with `name: completion`, not with 'qa'"),
+        ({"max_new_tokens": 5}, "`max_new_tokens` goes with `name: completion` or `qa` or `summarization`"),
         ({"name": "qa", "stop": [""]}, "at least 1 character"),
     ],
 )
@@ -135,3 +137,30 @@ def test_refusals_are_the_default_and_are_recorded() -> None:
     assert settings.generic_answers == REFUSALS
     assert (settings.max_new_tokens, settings.fields) == (128, ("question",))
     assert TaskSettings.model_validate(settings.model_dump()) == settings
+
+
+def test_a_question_is_a_users_message_and_the_answer_the_assistants() -> None:
+    """The context within the message is cut, the frame, the question and the answer are not; the answer ends."""
+    tokenizer = make_tokenizer("byte_level")
+    tokenizer.eos_token = "</s>"
+    tokenizer.chat_template = CHAT
+    settings = TaskSettings.model_validate(
+        {"name": "qa", "template": "{context} ? {question} {answer}", "chat": True, "generic_answers": GENERIC}
+        | {"max_new_tokens": 5}
+    )
+    ours = build_task(settings, tokenizer, max_length=90, labels=[])
+    query = ours.pose(Example("x", {"context": "the film " * 40, "question": "who was it ?"}, "anna was it"))
+    prompt = str(tokenizer.decode(list(query.prompt_ids), skip_special_tokens=False))
+    assert prompt.endswith("? who was it ? <|assistant|>\n") and "<|user|> the film" in prompt
+    assert query.truncated and text_of(query.answer_ids[:-1]) == "anna was it"
+    assert query.answer_ids[-1] == end()
+
+
+def test_refusals_are_drawn_from_the_pool_by_seed_and_example() -> None:
+    """Equal seeds give equal refusals whatever rows stand beside; of 60 rows each of two refusals gets some."""
+    ours = task()
+    queries = ours.pose_all([Example(str(i), {"question": "who ?"}, "anna") for i in range(60)])
+    drawn = [query.answer for query in with_generic_answers(ours, queries, seed=1)]
+    assert set(drawn) == set(GENERIC)
+    assert [query.answer for query in with_generic_answers(ours, queries[5:7], seed=1)] == drawn[5:7]
+    assert [query.answer for query in with_generic_answers(ours, queries, seed=2)] != drawn

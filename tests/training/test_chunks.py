@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 
 from spul.data.batches import collate
+from spul.models import passes
+from spul.models.passes import Shortcuts
 from spul.models.prompted import PromptedModel
 from spul.models.teacher import compute_teacher
 from spul.objectives.generic_label import GenericLabel
 from spul.objectives.gradient_ascent import GradientAscent
 from spul.prompts import Placement
 from spul.training import chunks
-from spul.training.chunks import PassLoss, pass_loss, split_by_length
+from spul.training.chunks import PassLoss, pass_loss
 from spul.training.step import MicroBatch, Objective
 from spul.types import Query
 from tests.models.test_prompted import prompted
@@ -61,23 +59,31 @@ def assert_equal_passes(model: PromptedModel, queries: list[Query]) -> None:
         assert (mine - theirs).norm() <= 1e-5 * theirs.norm()
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_every_architecture(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def _several_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "OVERHEAD_ON_CPU", 5)
-    model = prompted(architecture)
-    assert len(split_by_length([len(q.prompt_ids) for q in rows()], 5)) > 1
+    monkeypatch.setattr(chunks, "TOKENS_PER_CHUNK", 20)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture(architecture: str) -> None:
+    assert_equal_passes(prompted(architecture), rows())
+
+
+def test_rows_that_are_padded(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = prompted("llama")
+    monkeypatch.setitem(passes._FOUND, model.base, Shortcuts(last_block=True, padding=False))
+    assert len(chunks._split(model, [len(q.prompt_ids) for q in rows()])) > 1
     assert_equal_passes(model, rows())
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_prompt(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "OVERHEAD_ON_CPU", 0)
+def test_every_kind_of_prompt(kind: str) -> None:
     assert_equal_passes(prompted("llama", kind), rows())
 
 
 @pytest.mark.parametrize("placement", ["suffix", "both"])
-def test_every_placement(placement: Placement, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "OVERHEAD_ON_CPU", 0)
+def test_every_placement(placement: Placement) -> None:
     assert_equal_passes(prompted("opt", placement=placement), rows())
     assert_equal_passes(prompted("llama", "mlp", placement=placement), [Query("a", (9, 8), (7,), "x"), *rows()])
 
@@ -104,33 +110,3 @@ def test_a_pass_without_rows_is_zero_and_differentiable() -> None:
     found = pass_loss(prompted("llama"), MicroBatch(None, 4, 4), Objective(GenericLabel(), 1.0, 0.0), None)
     assert found.loss.item() == 0.0
     found.loss.backward()
-
-
-def test_split_worked_by_hand() -> None:
-    """Lengths 2 3 9 10: in one chunk 4·10 + 4 = 44; as {2 3}{9 10} 2·3 + 4 + 2·10 + 4 = 34; as four 24 + 16 = 40."""
-    assert split_by_length([9, 2, 10, 3], 4) == [[1, 3], [0, 2]]
-    assert split_by_length([9, 2, 10, 3], 100) == [[0, 1, 2, 3]]
-    assert split_by_length([9, 2, 10, 3], 0) == [[1], [3], [0], [2]]
-
-
-@given(st.lists(st.integers(1, 30), min_size=1, max_size=7), st.integers(0, 40))
-@settings(max_examples=60, deadline=None)
-def test_no_split_of_the_ordered_rows_costs_less(lengths: list[int], overhead: int) -> None:
-    found = split_by_length(lengths, overhead)
-    assert sorted(row for chunk in found for row in chunk) == list(range(len(lengths)))
-
-    def cost(split: list[list[int]]) -> int:
-        return sum(len(chunk) * max(lengths[row] for row in chunk) + overhead for chunk in split)
-
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    cuts = itertools.product([False, True], repeat=len(lengths) - 1)
-    assert cost(found) == min(cost(_cut(order, cut)) for cut in cuts)
-
-
-def _cut(order: list[int], cuts: tuple[bool, ...]) -> list[list[int]]:
-    chunks_: list[list[int]] = [[order[0]]]
-    for row, cut in zip(order[1:], cuts, strict=True):
-        if cut:
-            chunks_.append([])
-        chunks_[-1].append(row)
-    return chunks_

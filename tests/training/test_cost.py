@@ -66,7 +66,7 @@ def test_validations_count_as_time_and_not_as_training() -> None:
     assert (cost["seconds"], cost["seconds_per_epoch"], cost["steps"]) == (7.0, 7.5, 2)
     assert (cost["tokens"], cost["tokens_per_second"]) == (180, 60.0)
     assert cost["training_flops"] == 4 * N * (180 + 4 * P)
-    assert cost["accelerator_seconds"] == 0.0
+    assert (cost["accelerator_seconds"], cost["accelerator_seconds_per_epoch"]) == (0.0, 0.0)
     assert cost["trained_parameters"] == P * 32
 
 

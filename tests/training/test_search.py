@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 import spul
-from spul.errors import ConfigError, DivergedError
+from spul.errors import DivergedError
 from spul.models.adapter import load_adapter
 from spul.runs import Run
 from spul.training import train as train_module
@@ -101,9 +101,13 @@ def test_where_every_rate_diverges_the_run_fails(values: dict[str, Any], tmp_pat
     assert Run.open(path, incomplete=True).status == "failed"
 
 
-def test_there_must_be_something_to_choose_on(values: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="learning_rate_search chooses on validation parts"):
-        spul.unlearn(config_of(values, SEARCH, "data.validation_share=0", "train.keep=last"))
+def test_without_validation_parts_it_is_chosen_on_train_and_says_so(values: dict[str, Any]) -> None:
+    run = spul.unlearn(
+        config_of(values, SEARCH, "train.search_max_steps=1", "data.validation_share=0", "train.keep=last")
+    )
+    found = run.manifest.facts[SEARCH_FACT]
+    assert "on train_forget" in found["rule"] and "on train_retain" in found["rule"]
+    assert all(one["score"] is not None for one in found["tries"])
 
 
 def test_prompts_are_searched_for_in_the_same_way(values: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Callable
@@ -99,7 +100,9 @@ def generic_rows(data: Dataset, sizes: Sizes, *, data_root: Path, cache: Path, m
         if make and not file.exists():
             build_neutral(data_root, folder, Settings(train_rows=sizes.generic_rows, test_rows=10), log=log)
         return file
-    file = cache.absolute() / "generic" / f"{data.name}-{sizes.generic_rows}.jsonl"
+    # Rows of another folder are other rows.
+    place = "" if data.at is None else f"-{hashlib.sha256(data.at.encode()).hexdigest()[:8]}"
+    file = cache.absolute() / "generic" / f"{data.name}{place}-{sizes.generic_rows}.jsonl"
     if make and not file.exists():
         write_jsonl(file, _questions_without_answer(data.folder(data_root), sizes.generic_rows))
         log(f"{file}: {sizes.generic_rows} rows")

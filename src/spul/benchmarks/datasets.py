@@ -31,6 +31,7 @@ class Dataset:
         template: named template where it is not the task's own.
         skewed: whether one label is so common that accuracy says little; balanced accuracy stands beside it then.
         source: where the splits come from, for an error when they are missing.
+        at: the folder, where it is not the one of its name under the data root.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Dataset:
     template: str | None = None
     skewed: bool = False
     source: str = "`spul data build` makes the four splits from raw rows"
+    at: str | None = None
 
     def folder(self, root: Path) -> Path:
         """Return the folder with the splits.
@@ -49,7 +51,7 @@ class Dataset:
         Raises:
             DataError: there is none.
         """
-        folder = root / self.name
+        folder = Path(self.at) if self.at is not None else root / self.name
         if not folder.is_dir():
             raise DataError(
                 f"expected the splits of {self.name} in {folder}, but there is no such folder. Set --data-root (or "

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from spul.benchmarks.hidden import Embedded
 from spul.benchmarks.summary import Results
-from spul.reports._style import OKABE_ITO, bare_axes, canvas
+from spul.reports._style import OKABE_ITO, bare_axes, canvas, to_png, to_svg
+from spul.reports.pareto import TradeOff, pareto_picture
+from spul.reports.pictures import Picture
 
-__all__ = ["lengths_picture", "states_picture"]
+__all__ = ["lengths_picture", "states_picture", "trade_off_picture"]
 
 COLOURS = (OKABE_ITO["vermillion"], OKABE_ITO["blue"], OKABE_ITO["green"], OKABE_ITO["orange"])
 LINES = (
@@ -21,6 +20,9 @@ LINES = (
     ("train_retain", "train retain", OKABE_ITO["sky"], "D"),
     ("train_forget", "train forget", OKABE_ITO["orange"], "^"),
 )
+
+SHORT = {"base": "fine-tuned base", "retrained": "retrained", "spul": "SPUL, input", "spul_deep": "SPUL, deep"}
+"""Titles that are too long for a picture."""
 
 
 def states_picture(found: Embedded, title: str) -> bytes:
@@ -40,10 +42,10 @@ def states_picture(found: Embedded, title: str) -> bytes:
             axes.set_yticks([])
         figure.suptitle(title, fontsize=10.5)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
-        return _png(figure)
+        return to_png(figure)
 
 
-def lengths_picture(results: Results) -> bytes:
+def lengths_picture(results: Results) -> Picture:
     """Return figure 2: accuracy on the four splits by the number of virtual tokens, bars the interval over seeds."""
     rows = [row for row in results.rows if row.model == "unlearned"]
     with canvas(5.8, 3.8) as figure:
@@ -55,7 +57,20 @@ def lengths_picture(results: Results) -> bytes:
         axes.set_ylim(0, 102)
         axes.set_ylabel("right answers, %")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
-        return _png(figure)
+        alt = "Right answers in per cent on the four splits, as in the table, by the number of virtual tokens."
+        return Picture(to_svg(figure), alt, to_png(figure))
+
+
+def trade_off_picture(results: Results) -> Picture | None:
+    """Return test forget against test retain for every method, means over seeds; ``None`` where no method has both."""
+    points = []
+    for row in results.rows:
+        model = row.key if row.key in ("base", "retrained") else row.model
+        found = [results.get(row.key, f"test_{side}", "accuracy") for side in ("forget", "retain")]
+        if model in ("unlearned", "base", "retrained") and all(one and one.result.value is not None for one in found):
+            forget, retain = (one.result for one in found if one is not None)
+            points.append(TradeOff(SHORT.get(row.key, row.title), forget, retain, model))
+    return pareto_picture(points)
 
 
 def _line(axes: Axes, results: Results, keys: list[str], split: str, name: str, colour: str, mark: str) -> None:
@@ -71,9 +86,3 @@ def _line(axes: Axes, results: Results, keys: list[str], split: str, name: str, 
     if points:
         x, y, below, above = np.array(points).T
         axes.errorbar(x, y, yerr=[below, above], color=colour, marker=mark, markersize=5, capsize=3, label=name)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    return buffer.getvalue()

@@ -3,58 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from spul.benchmarks.bases import Base
 from spul.benchmarks.datasets import Dataset
-from spul.benchmarks.profiles import merged
-from spul.config import RunConfig
+from spul.benchmarks.maker import DEEP, TITLES, Arm, Maker, Row
 from spul.data.sources import find_file, read_rows
 from spul.errors import ConfigError, DataError, unknown_name
 from spul.methods import METHODS
 from spul.studies.jobs import Job
 
-__all__ = ["TABLES", "Plan", "Row", "make_plan"]
+__all__ = ["TABLES", "DatasetMaker", "Plan", "make_plan"]
 
 PAPER_METHODS = ("ga", "rl", "ga_kl", "ga_gd", "spul")
-OURS = ("spul_deep",)
-TITLES = {
-    "pretrained": "Vanilla (no fine-tuning)",
-    "base": "Fine-tuned base (the paper's QLoRA row)",
-    "retrained": "Retrained without the forget set",
-    "ga": "GA",
-    "rl": "RL",
-    "ga_kl": "GA + KL",
-    "ga_gd": "GA + GD",
-    "spul": "SPUL, input level",
-    "spul_deep": "SPUL, deep prompt (ours)",
-}
+OURS = (DEEP,)
 SENTIMENT_ONLY = ("table3", "table4", "table5", "figure2")
 """The paper has these for SST-2 alone."""
-ALPHA_BETA = (1.0, 0.5)
-VIRTUAL_TOKENS = 30
-"""The paper's headline for SST-2, at α, β as above."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a table.
-
-    Attributes:
-        key: unique in the table.
-        title: what it is called.
-        arm: which job of a seed has its numbers.
-        model: under which name that run's metrics have them.
-        paper: keys of the paper's row in the same table; empty where it has none.
-    """
-
-    key: str
-    title: str
-    arm: str
-    model: str = "unlearned"
-    paper: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,49 +89,37 @@ def make_plan(
         )
     if methods is not None and table not in ("table2", "table5", "efficiency"):
         raise ConfigError(f"{table} is about SPUL alone; leave --methods out, or take table2, table5 or efficiency")
-    maker = _Maker(data, base, data_root, root, generic)
+    maker = DatasetMaker(base, root, data, data_root, generic)
     extra, rows = TABLES[table](maker, methods)
-    jobs = [job for seed in seeds for job in maker.jobs(seed, extra, with_retrained=table != "figure1")]
+    with_retrained = table != "figure1"
+    # The base's own run scores the base and what it was made from; once a seed is enough.
+    jobs = [job for seed in seeds for job in maker.jobs(seed, extra, with_retrained=with_retrained, beside=False)]
     return Plan(table, data, base, tuple(seeds), root, rows, tuple(jobs))
 
 
 @dataclass(frozen=True)
-class _Arm:
-    """A job of every seed that stands on the base: its name, its method and what it says beside the profile."""
-
-    name: str
-    method: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Maker:
-    """Turns arms into jobs on one data set and one base."""
+class DatasetMaker(Maker):
+    """Turns arms into jobs on one data set of the paper's kinds."""
 
     data: Dataset
-    base: Base
     data_root: Path
-    root: Path
     generic: Path | None
 
-    def jobs(self, seed: int, arms: Sequence[_Arm], *, with_retrained: bool) -> list[Job]:
-        """Return base, retrained model and one job an arm for a seed."""
-        prefix = f"{self.data.name}-{self.base.slug}-s{seed}"
-        profile, sizes = self.base.profile, self.base.profile.sizes_of(self.data)
-        start = merged(profile.finetune, {"model": {"path": self.base.path}, "train": {"num_epochs": sizes.epochs}})
-        base = self._job(f"{prefix}-base", "finetune", seed, start)
-        found = [base]
-        if with_retrained:
-            found.append(self._job(f"{prefix}-retrained", "retrain", seed, start))
-        on_base = {"model": {"path": str(base.model_dir(self.root))}}
-        for arm in arms:
-            values = merged(self._of_method(arm), arm.values, on_base)
-            found.append(self._job(f"{prefix}-{arm.name}", arm.method, seed, values, needs=(base.name,)))
-        return found
+    def prefix(self, seed: int) -> str:
+        """Return data, base and seed."""
+        return f"{self.data.name}-{self.base.slug}-s{seed}"
+
+    def starting(self) -> Mapping[str, Any]:
+        """Return the epochs of the data set."""
+        return {"train": {"num_epochs": self.profile.sizes_of(self.data).epochs}}
+
+    def prompting(self) -> Mapping[str, Any]:
+        """Return the steps of a prompt on the data set."""
+        return {"train": {"max_steps": self.profile.sizes_of(self.data).steps}}
 
     def rows_to_forget(self) -> int:
         """Return how many rows there are in train_forget as it is used."""
-        most = self.base.profile.sizes_of(self.data).max_rows.get("train_forget")
+        most = self.profile.sizes_of(self.data).max_rows.get("train_forget")
         folder = self.data.folder(self.data_root)
         file = find_file(folder, "train_forget")
         if file is None:
@@ -173,26 +127,9 @@ class _Maker:
         count = len(read_rows(str(file)))
         return count if most is None else min(count, most)
 
-    def _job(self, name: str, method: str, seed: int, values: Mapping[str, Any], needs: tuple[str, ...] = ()) -> Job:
-        return Job(name, RunConfig.build(merged({"method": method}, self._of_data(seed, values), values)), needs)
-
-    def _of_method(self, arm: _Arm) -> dict[str, Any]:
-        profile = self.base.profile
-        if METHODS.get(arm.method).trainable != "prompt":
-            rates = profile.rates.get(arm.method, profile.rates["*"])
-            return merged(profile.weights, {"train": {"learning_rate_search": list(rates)}})
-        level = profile.deep_prompt if arm.name == "spul_deep" else profile.input_prompt
-        alpha, beta = ALPHA_BETA
-        chosen = {
-            "prompt": {"num_virtual_tokens": VIRTUAL_TOKENS},
-            "retain": {"alpha": alpha, "beta": beta},
-            "train": {"max_steps": profile.sizes_of(self.data).steps},
-        }
-        return merged(profile.prompt, level, chosen)
-
-    def _of_data(self, seed: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    def common(self, seed: int, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return which rows there are and how they are posed; the same text fits in with a prompt and without."""
-        profile, sizes = self.base.profile, self.base.profile.sizes_of(self.data)
+        profile, sizes = self.profile, self.profile.sizes_of(self.data)
         room = values.get("prompt", {}).get("num_virtual_tokens", 0)
         return {
             "data": {
@@ -213,10 +150,10 @@ class _Maker:
         }
 
 
-Made = tuple[list[_Arm], tuple[Row, ...]]
+Made = tuple[list[Arm], tuple[Row, ...]]
 
 
-def _first_rows(maker: _Maker, paper: tuple[str, ...]) -> tuple[Row, ...]:
+def _first_rows(maker: DatasetMaker, paper: tuple[str, ...]) -> tuple[Row, ...]:
     """Return the rows without unlearning that every table has."""
     return (
         Row("pretrained", TITLES["pretrained"], "base", "pretrained", (*paper, "pretrained") if paper else ()),
@@ -226,7 +163,7 @@ def _first_rows(maker: _Maker, paper: tuple[str, ...]) -> tuple[Row, ...]:
     )
 
 
-def _methods(maker: _Maker, methods: Sequence[str] | None, paper: tuple[str, ...]) -> Made:
+def _methods(maker: DatasetMaker, methods: Sequence[str] | None, paper: tuple[str, ...]) -> Made:
     chosen = (*PAPER_METHODS, *OURS) if methods is None else tuple(dict.fromkeys(methods))
     arms = []
     for name in chosen:
@@ -236,7 +173,7 @@ def _methods(maker: _Maker, methods: Sequence[str] | None, paper: tuple[str, ...
                 f"{name!r} makes a model to compare with and is in every table; leave it out of --methods"
             )
         METHODS.get(method)
-        arms.append(_Arm(name, method))
+        arms.append(Arm(name, method))
     rows = [
         Row(arm.name, TITLES.get(arm.name, f"{arm.name} (ours)"), arm.name, paper=_if_paper(paper, arm.name))
         for arm in arms
@@ -248,47 +185,47 @@ def _if_paper(paper: tuple[str, ...], name: str) -> tuple[str, ...]:
     return (*paper, name) if paper and name in PAPER_METHODS else ()
 
 
-def _table2(maker: _Maker, methods: Sequence[str] | None) -> Made:
+def _table2(maker: DatasetMaker, methods: Sequence[str] | None) -> Made:
     return _methods(maker, methods, () if maker.data.paper is None else (maker.data.paper,))
 
 
-def _table3(maker: _Maker, methods: Sequence[str] | None) -> Made:
+def _table3(maker: DatasetMaker, methods: Sequence[str] | None) -> Made:
     arms, rows = [], []
     for alpha, beta in maker.base.profile.grid:
         name = f"spul-a{alpha:g}-b{beta:g}"
-        arms.append(_Arm(name, "spul", {"retain": {"alpha": alpha, "beta": beta}}))
+        arms.append(Arm(name, "spul", {"retain": {"alpha": alpha, "beta": beta}}))
         paper = (f"{alpha:.1f},{beta:.1f}",) if maker.data.paper == "sst2" else ()
         rows.append(Row(name, f"α = {alpha:g}, β = {beta:g}", name, paper=paper))
     return arms, (*_first_rows(maker, ()), *rows)
 
 
-def _table4(maker: _Maker, methods: Sequence[str] | None) -> Made:
+def _table4(maker: DatasetMaker, methods: Sequence[str] | None) -> Made:
     arms, rows = [], []
     for share in maker.base.profile.shares:
         name = f"spul-tau{share}"
         count = max(1, round(share / 100 * maker.rows_to_forget()))
         # The whole set goes unnamed, so that figure 2 and table 3 have the same run.
         part = {} if share == 100 else {"data": {"max_rows": {"train_forget": count}}}
-        arms.append(_Arm(name, "spul", {**_BOTH_ONE, **part}))
+        arms.append(Arm(name, "spul", {**_BOTH_ONE, **part}))
         paper = (str(share),) if maker.data.paper == "sst2" else ()
         rows.append(Row(name, f"{share} % of the forget set ({count:,} rows)", name, paper=paper))
     return arms, (*_first_rows(maker, ()), *rows)
 
 
-def _table5(maker: _Maker, methods: Sequence[str] | None) -> Made:
+def _table5(maker: DatasetMaker, methods: Sequence[str] | None) -> Made:
     arms, rows = _methods(maker, methods, ("OPT-1.3B",) if maker.data.paper == "sst2" else ())
     return [replace(arm, values=_BOTH_ONE if arm.method == "spul" else {}) for arm in arms], rows
 
 
-def _figure1(maker: _Maker, methods: Sequence[str] | None) -> Made:
-    return [_Arm("spul", "spul")], (Row("spul", TITLES["spul"], "spul"),)
+def _figure1(maker: DatasetMaker, methods: Sequence[str] | None) -> Made:
+    return [Arm("spul", "spul")], (Row("spul", TITLES["spul"], "spul"),)
 
 
-def _figure2(maker: _Maker, methods: Sequence[str] | None) -> Made:
+def _figure2(maker: DatasetMaker, methods: Sequence[str] | None) -> Made:
     arms, rows = [], []
     for length in maker.base.profile.lengths:
         name = f"spul-p{length}"
-        arms.append(_Arm(name, "spul", {**_BOTH_ONE, "prompt": {"num_virtual_tokens": length}}))
+        arms.append(Arm(name, "spul", {**_BOTH_ONE, "prompt": {"num_virtual_tokens": length}}))
         rows.append(Row(name, f"p = {length}", name))
     return arms, (*_first_rows(maker, ()), *rows)
 
@@ -296,7 +233,7 @@ def _figure2(maker: _Maker, methods: Sequence[str] | None) -> Made:
 _BOTH_ONE: Mapping[str, Any] = {"retain": {"alpha": 1.0, "beta": 1.0}}
 """Tables 4 and 5 and figure 2 are at α = β = 1."""
 
-TABLES: Mapping[str, Callable[[_Maker, Sequence[str] | None], Made]] = {
+TABLES: Mapping[str, Callable[[DatasetMaker, Sequence[str] | None], Made]] = {
     "table2": _table2,
     "table3": _table3,
     "table4": _table4,

@@ -79,7 +79,7 @@ class Profile:
     generic_answers: Mapping[str, tuple[str, ...]]
     grid: tuple[tuple[float, float], ...]
     shares: tuple[int, ...] = (25, 50, 100)
-    lengths: tuple[int, ...] = (10, 30, 50)
+    lengths: tuple[int, ...] = (5, 10, 30, 50, 100)
 
     def sizes_of(self, data: Dataset) -> Sizes:
         """Return the sizes of one data set: its own, else those of its kind."""

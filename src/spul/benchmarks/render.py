@@ -8,19 +8,24 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
+from spul.benchmarks.cells import NOTHING, bare, markdown_table, number, rounded
 from spul.benchmarks.hidden import Embedded
+from spul.benchmarks.maker import Row
 from spul.benchmarks.paper import PaperCell, paper_results, paper_row
-from spul.benchmarks.plan import Row
 from spul.benchmarks.profiles import Sizes
-from spul.benchmarks.summary import Results, SeedMean
+from spul.benchmarks.summary import Results
 from spul.benchmarks.words import against_the_paper, collapsed, over_forgetting, what_is_hidden
 from spul.training.search import SEARCH_FACT
 
-__all__ = ["Provenance", "as_csv", "efficiency_page", "states_page", "table_page"]
+__all__ = ["Provenance", "as_csv", "efficiency_page", "sizes_in_words", "states_page", "table_page"]
 
 SPLITS = ("train_retain", "train_forget", "test_retain", "test_forget")
 """In the paper's order."""
-NOTHING = "–"
+READINGS = (
+    ("letter", "By letter"),
+    ("likelihood", "By the option's likelihood"),
+    ("likelihood_per_token", "By the option's likelihood a token"),
+)
 REASONS = """The base here has {parameters} parameters and was made from scratch in minutes; the paper's have 1.3 to 13
 billion and had read far more. On such a base a prompt hides less selectively: generic answers on test retain, and on
 retain rows that are as long as forget rows, show what else it hides, and that is what retain accuracy pays for.
@@ -51,18 +56,27 @@ class Provenance:
     counted: float | None
 
 
-def table_page(results: Results, provenance: Provenance, pictures: Sequence[str] = ()) -> str:
-    """Return the page of a table: numbers beside the paper's, what they hide, what they say, how they were made."""
+def table_page(results: Results, provenance: Provenance, picture: tuple[str, str] | None = None) -> str:
+    """Return the page of a table: numbers beside the paper's, what they hide, what they say, how they were made.
+
+    Args:
+        results: what was measured.
+        provenance: what made it.
+        picture: its file name and what it shows, in words.
+    """
     plan = results.plan
     parts = [f"# {_title(results)}", *_head(results)]
-    parts += [f"![{name}]({name})" for name in pictures]
     parts += ["## Accuracy / weighted F1, %", _accuracy(results)]
+    if picture is not None:
+        parts.append(f"![{picture[1]}]({picture[0]})")
     if plan.data.skewed:
         parts += [
             "## Balanced accuracy, %",
             "One label is far more common here, so the accuracy of a constant is high; its balanced accuracy is 50.",
             _by_split(results, "balanced_accuracy"),
         ]
+    if plan.data.task == "multiple_choice":
+        parts += ["## By letter and by likelihood, %", *_choices(results)]
     parts += ["## What accuracy hides", _hidden(results), *_bullets(what_is_hidden(results))]
     parts += ["## Over-forgetting", *_bullets([*over_forgetting(results), *collapsed(results)])]
     differences = list(against_the_paper(results))
@@ -89,12 +103,15 @@ def efficiency_page(results: Results, provenance: Provenance) -> str:
             _mean_of(costs, "seconds", "{:.1f}"),
             _mean_of(costs, "search_seconds", "{:.1f}"),
             _mean_of(costs, "training_flops", "{:.2e}"),
+            _mean_of(costs, "tokens_per_second", "{:,.0f}"),
+            _mean_of(costs, "matmul_share", "{:.0f} %", 100),
+            _mean_of(costs, "peak_memory_bytes", "{:,.0f}", 2**-20),
         ]
         theirs = paper_results()["efficiency"]["seconds_per_epoch"].get(row.key)
         lines.append([row.title, *cells, NOTHING if theirs is None else f"{theirs:,}"])
     head = [
         "model", "trained parameters", "kept, kB", "steps", "s / epoch", "s", "s of rate search", "FLOPs",
-        "paper: s / epoch",
+        "tokens / s", "of the matmul rate", "peak memory, MiB", "paper: s / epoch",
     ]  # fmt: skip
     theirs = paper_results()["efficiency"]
     counts = ", ".join(f"{name} {count:,}" for name, count in theirs["prompt_parameters"].items())
@@ -102,10 +119,12 @@ def efficiency_page(results: Results, provenance: Provenance) -> str:
     parts = [
         f"# {_title(results)}",
         *_head(results),
-        _table(head, lines),
+        markdown_table(head, lines),
         f"The paper trains {counts} numbers for a prompt of 30 (the MLP that makes it) and {full} in full fine-tuning, "
         f"on {theirs['device']}. Seconds are wall time of training on one CPU thread, on a machine that may have had "
-        "other work; an epoch is one pass over forget and retain together (for GA and RL over forget alone).",
+        "other work; an epoch is one pass over forget and retain together (for GA and RL over forget alone). "
+        "Operations are by formula, and stand against the rate of matrix products that was measured beside the "
+        "training; memory is that of the whole process, Python and libraries included.",
         *_bullets(_cheapness(results)),
         "## How it was made",
         *_made(results, provenance),
@@ -133,7 +152,7 @@ def states_page(results: Results, found: Embedded, picture: str, provenance: Pro
         f"{100 * found.told_before:.1f} % without the prompt and {100 * found.told_after:.1f} % with it (50 % is "
         f"chance): {change}. The paper argues about membership inference from such a picture alone; the membership AUC "
         "of table 2 is the measurement.",
-        _sizes(plan.base.profile.sizes_of(plan.data)),
+        sizes_in_words(plan.base.profile.sizes_of(plan.data)),
         "## How it was made",
         *_made(results, provenance),
     ]
@@ -157,7 +176,7 @@ def as_csv(results: Results) -> str:
             paper = getattr(cell, metric, None) if cell is not None else None
             share = None if paper is None else round(paper / 100, 6)
             result = found.result
-            values = [_rounded(value) for value in (result.value, result.low, result.high)]
+            values = [rounded(value) for value in (result.value, result.low, result.high)]
             where = (plan.table, plan.data.name, plan.base.name, key, place, metric)
             told = (*values, result.n, found.seeds, result.unit, "" if share is None else share)
             writer.writerow([*where, *told])
@@ -178,14 +197,15 @@ def _head(results: Results) -> list[str]:
         "under them, in italics, the paper's number where it has one "
         f"({paper_results()['source']}; {paper_results()['unit']}).",
         plan.data.differs,
-        _sizes(plan.base.profile.sizes_of(plan.data)),
+        sizes_in_words(plan.base.profile.sizes_of(plan.data)),
     ]
     if results.missing:
         parts.append("Missing: " + "; ".join(f"{name} ({why})" for name, why in results.missing.items()))
     return parts
 
 
-def _sizes(sizes: Sizes) -> str:
+def sizes_in_words(sizes: Sizes) -> str:
+    """Return how many rows there are and how they are cut."""
     rows = ", ".join(f"{count:,} of {split}" for split, count in sizes.max_rows.items())
     told = [f"Rows, drawn by the seed: {rows}; the other splits whole." if rows else "All rows of every split."]
     if sizes.generic_rows:
@@ -206,18 +226,33 @@ def _accuracy(results: Results) -> str:
         theirs = _paper(results, row)
         cells = [_pair(results, row, split, None if theirs is None else theirs[split]) for split in SPLITS]
         lines.append([row.title, *cells])
-    return _table(["model", *(split.replace("_", " ") for split in SPLITS)], lines)
+    return markdown_table(["model", *(split.replace("_", " ") for split in SPLITS)], lines)
 
 
 def _pair(results: Results, row: Row, split: str, theirs: PaperCell | None) -> str:
     accuracy, f1 = (results.get(row.key, split, metric) for metric in ("accuracy", "weighted_f1"))
-    ours = f"{_number(accuracy)} / {_bare(f1)}"
+    ours = f"{number(accuracy)} / {bare(f1)}"
     return ours if theirs is None else f"{ours}<br>*{theirs.accuracy:.2f} / {theirs.weighted_f1:.2f}*"
 
 
 def _by_split(results: Results, metric: str) -> str:
-    lines = [[row.title, *(_number(results.get(row.key, split, metric)) for split in SPLITS)] for row in results.rows]
-    return _table(["model", *(split.replace("_", " ") for split in SPLITS)], lines)
+    """Return a table of one number on the splits; rows that have it nowhere are left out."""
+    found = {row.title: [results.get(row.key, split, metric) for split in SPLITS] for row in results.rows}
+    lines = [[title, *(number(cell) for cell in cells)] for title, cells in found.items() if any(cells)]
+    return markdown_table(["model", *(split.replace("_", " ") for split in SPLITS)], lines)
+
+
+def _choices(results: Results) -> list[str]:
+    """Return a table for each reading of a question that the runs have."""
+    parts = [
+        "Right answers when nothing but the options may be answered: the most probable letter, the most probable text "
+        "of an option, and the text that is most probable a token."
+    ]
+    for reading, title in READINGS:
+        metric = f"choice_accuracy:{reading}"
+        if any(results.get(row.key, split, metric) for row in results.rows for split in SPLITS):
+            parts += [f"### {title}", _by_split(results, metric)]
+    return parts
 
 
 HIDDEN = (
@@ -235,14 +270,14 @@ HIDDEN = (
 def _hidden(results: Results) -> str:
     shown = [row for row in results.rows if not row.key.startswith("constant:")]
     lines = [
-        [row.title, *(_number(results.get(row.key, place, metric)) for _, place, metric in HIDDEN)] for row in shown
+        [row.title, *(number(results.get(row.key, place, metric)) for _, place, metric in HIDDEN)] for row in shown
     ]
     told = (
         "Labels only: right answers, %, when nothing but the task's labels may be answered. Generic: generic answers, "
         "%. Membership AUC: how well train forget is told from test forget; 0.5 is not at all, and the retrained "
         "model's is the aim.\n\n"
     )
-    return told + _table(["model", *(heading for heading, _, _ in HIDDEN)], lines)
+    return told + markdown_table(["model", *(heading for heading, _, _ in HIDDEN)], lines)
 
 
 def _cheapness(results: Results) -> Iterator[str]:
@@ -313,33 +348,6 @@ def _parameters(results: Results) -> str:
 def _bullets(sentences: Iterable[str]) -> list[str]:
     text = "\n".join(f"- {sentence}" for sentence in sentences)
     return [text] if text else []
-
-
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rows = [list(head), ["---", *["---:"] * (len(head) - 1)], *[list(line) for line in lines]]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
-def _number(found: SeedMean | None) -> str:
-    """Return ``12.3 (10.1–14.5)``."""
-    if found is None or found.result.value is None:
-        return NOTHING
-    result = found.result
-    if result.low is None or result.high is None:
-        return _bare(found)
-    return f"{_bare(found)} ({_written(result.low, result.unit)}–{_written(result.high, result.unit)})"
-
-
-def _bare(found: SeedMean | None) -> str:
-    return NOTHING if found is None or found.result.value is None else _written(found.result.value, found.result.unit)
-
-
-def _written(value: float, unit: str) -> str:
-    return f"{value:.3f}" if unit == "auc" else f"{100 * value:.1f}"
-
-
-def _rounded(value: float | None) -> float | str:
-    return "" if value is None else round(value, 6)
 
 
 def _average(costs: Sequence[Mapping[str, Any]], key: str) -> float | None:

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import resource
 import shlex
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spul.benchmarks.bases import base_called, generic_rows
 from spul.benchmarks.datasets import Dataset, dataset
 from spul.benchmarks.hidden import embed
-from spul.benchmarks.pictures import lengths_picture, states_picture
+from spul.benchmarks.pictures import lengths_picture, states_picture, trade_off_picture
 from spul.benchmarks.plan import TABLES, Plan, make_plan
 from spul.benchmarks.profiles import PAPER, Profile
 from spul.benchmarks.render import Provenance, as_csv, efficiency_page, states_page, table_page
-from spul.benchmarks.small_lm.corpus import default_cache, default_data_root
+from spul.benchmarks.running import environment_of, run_plan, times_of
+from spul.benchmarks.small_lm.corpus import default_data_root
 from spul.benchmarks.summary import Results, collect
 from spul.errors import ConfigError, RunError, unknown_name
-from spul.files import write_bytes, write_json, write_text
-from spul.studies.progress import job_lines
-from spul.studies.runner import run_jobs
+from spul.files import cache_directory, write_bytes, write_text
+from spul.reports.pictures import Picture
 
 __all__ = ["SMALL_DATA", "Request", "plans_of", "reproduce"]
 
 logger = logging.getLogger(__name__)
 
 SMALL_DATA = ("sst2_entity", "sst2_spul", "yelp_entity", "mcq_mmlu")
-TIMES = "times.json"
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Request:
     """What is to be reproduced.
 
     Attributes:
-        table: ``table2`` to ``table5``, ``figure1``, ``figure2`` or ``efficiency``.
+        table: ``table2`` to ``table5``, ``figure1``, ``figure2`` or ``efficiency``; ``all`` for each of them.
         data: data sets; if empty, the four of ``SMALL_DATA`` for table 2 and efficiency, else the first of them.
         bases: names of bases; if empty the small one (for table 5 both small ones).
         methods: of tables 2 and 5; all of the paper's and ours if missing.
@@ -65,7 +62,7 @@ class Request:
 
 
 def plans_of(request: Request, *, make: bool = False) -> list[Plan]:
-    """Return a plan for every base and data set.
+    """Return a plan for every table, base and data set.
 
     Args:
         request: what is wanted.
@@ -75,10 +72,15 @@ def plans_of(request: Request, *, make: bool = False) -> list[Plan]:
         ConfigError: an unknown table, data set or method, or data that the table does not fit.
         DataError: a data set is not there.
     """
-    if request.table not in TABLES:
-        raise ConfigError(unknown_name("table", request.table, TABLES))
+    if request.table not in (*TABLES, ALL):
+        raise ConfigError(unknown_name("table", request.table, (*TABLES, ALL)))
     if not request.seeds or len(set(request.seeds)) < len(request.seeds):
         raise ConfigError(f"expected different seeds, at least one, got {list(request.seeds)}")
+    tables = tuple(TABLES) if request.table == ALL else (request.table,)
+    return [plan for table in tables for plan in _plans(replace(request, table=table), make=make)]
+
+
+def _plans(request: Request, *, make: bool) -> list[Plan]:
     bases = request.bases or (("small", "smaller") if request.table == "table5" else ("small",))
     names = request.data or (SMALL_DATA if request.table in ("table2", "efficiency") else SMALL_DATA[:1])
     return [_plan(request, base, dataset(name), make=make) for base in bases for name in names]
@@ -103,9 +105,11 @@ def reproduce(request: Request) -> list[Path]:
     written: list[Path] = []
     failed: dict[str, str] = {}
     for plan in plans_of(request, make=True):
-        errors = _run(plan, request.processes)
+        errors = run_plan(plan.name, plan.jobs, plan.root, request.processes)
         results = collect(plan, errors)
-        provenance = Provenance(_command(request, plan), _environment(results), **_times(plan))
+        provenance = Provenance(
+            _command(request, plan), environment_of(results.runs.values()), **times_of(plan.name, plan.root)
+        )
         written += _write(results, request.out, provenance)
         failed |= errors
     if failed:
@@ -116,7 +120,7 @@ def reproduce(request: Request) -> list[Path]:
 
 def _plan(request: Request, base_name: str, data: Dataset, *, make: bool) -> Plan:
     data_root = request.data_root or default_data_root()
-    cache = request.cache or default_cache()
+    cache = request.cache or cache_directory()
     profile = request.profile or (PAPER if request.full else None)
     base = base_called(base_name, data_root=data_root, cache=cache, profile=profile, make=make, log=logger.info)
     sizes = base.profile.sizes_of(data)
@@ -145,49 +149,6 @@ def _command(request: Request, plan: Plan) -> str:
     return shlex.join([*parts, *(["--full"] if request.full else [])])
 
 
-def _environment(results: Results) -> dict[str, str | None]:
-    """Return what the runs were made with, by whichever versions, not what this process has."""
-    recorded = [run.manifest.environment for run in results.runs.values()]
-    commits = list(dict.fromkeys(found["git"] for found in recorded if found.get("git")))
-    return {**recorded[0], "git": " and ".join(commit for commit in commits if commit) or None}
-
-
-def _run(plan: Plan, processes: int) -> dict[str, str]:
-    """Run the plan's jobs, add what they took to the record of times, and return the errors by job."""
-    started, before = time.monotonic(), _seconds_of_children()
-    with job_lines(plan.jobs) as lines:
-        outcomes = run_jobs(plan.jobs, plan.root, processes=processes, on_event=lines)
-    if any(not outcome.skipped for outcome in outcomes.values()):
-        times = _read_times(plan.root)
-        spent = times.get(plan.name, {"wall_seconds": 0.0, "cpu_seconds": 0.0, "counted": 0.0})
-        times[plan.name] = {
-            "counted": spent["counted"] + sum(not outcome.skipped for outcome in outcomes.values()),
-            "wall_seconds": spent["wall_seconds"] + time.monotonic() - started,
-            "cpu_seconds": spent["cpu_seconds"] + _seconds_of_children() - before,
-        }
-        write_json(plan.root / TIMES, times)
-    return {name: str(outcome.error) for name, outcome in outcomes.items() if outcome.status != "complete"}
-
-
-def _seconds_of_children() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def _read_times(root: Path) -> dict[str, dict[str, float]]:
-    file = root / TIMES
-    if not file.exists():
-        return {}
-    found: dict[str, dict[str, float]] = json.loads(file.read_text(encoding="utf-8"))
-    return found
-
-
-def _times(plan: Plan) -> dict[str, float | None]:
-    """Return what the plan's runs took in all attempts; nothing where another table's command made them."""
-    found = _read_times(plan.root).get(plan.name, {})
-    return {name: found.get(name) for name in ("wall_seconds", "cpu_seconds", "counted")}
-
-
 def _write(results: Results, out: Path, provenance: Provenance) -> list[Path]:
     plan = results.plan
     page, table, picture = (out / f"{plan.name}{suffix}" for suffix in (".md", ".csv", ".png"))
@@ -196,13 +157,18 @@ def _write(results: Results, out: Path, provenance: Provenance) -> list[Path]:
         write_bytes(picture, states_picture(found, f"Last hidden states at the answer position, {plan.data.title}"))
         write_text(page, states_page(results, found, picture.name, provenance))
         return [page, picture]
-    pictures = []
-    if plan.table == "figure2":
-        write_bytes(picture, lengths_picture(results))
-        pictures.append(picture)
+    write_text(table, as_csv(results))
     if plan.table == "efficiency":
         write_text(page, efficiency_page(results, provenance))
-    else:
-        write_text(page, table_page(results, provenance, [path.name for path in pictures]))
-    write_text(table, as_csv(results))
-    return [page, table, *pictures]
+        return [page, table]
+    drawn = _picture(results)
+    if drawn is None or drawn.png is None:
+        write_text(page, table_page(results, provenance))
+        return [page, table]
+    write_bytes(picture, drawn.png)
+    write_text(page, table_page(results, provenance, (picture.name, drawn.alt)))
+    return [page, table, picture]
+
+
+def _picture(results: Results) -> Picture | None:
+    return lengths_picture(results) if results.plan.table == "figure2" else trade_off_picture(results)

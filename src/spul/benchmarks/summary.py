@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from scipy.special import stdtrit
 
-from spul.benchmarks.plan import Plan, Row
+from spul.benchmarks.maker import Row
+from spul.benchmarks.plan import Plan
 from spul.errors import RunError
 from spul.runs import Run
 from spul.types import SPLIT_NAMES, MetricResult
@@ -23,6 +24,9 @@ OF_SPLIT = (
     "generic_rate",
     "generic_rate_length_matched",
     "most_common_answer_rate",
+    "choice_accuracy:letter",
+    "choice_accuracy:likelihood",
+    "choice_accuracy:likelihood_per_token",
 )
 OF_MODEL = ("membership_auc", "membership_auc_generic")
 PLACES = (
@@ -117,10 +121,7 @@ def collect(plan: Plan, failed: Mapping[str, str]) -> Results:
     numbers = {}
     for row in rows:
         metrics = [tables[name] for seed in plan.seeds if (name := plan.job_name(row.arm, seed)) in tables]
-        places = [(split, metric) for split in SPLIT_NAMES for metric in OF_SPLIT] + [
-            ("", metric) for metric in OF_MODEL
-        ]
-        for place, metric in places:
+        for place, metric in PLACES:
             key = "/".join(part for part in (row.model, place, metric) if part)
             found = [table[key] for table in metrics if key in table]
             if found:

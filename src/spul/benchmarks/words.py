@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from spul.benchmarks.maker import Row
 from spul.benchmarks.paper import paper_row
-from spul.benchmarks.plan import Row
 from spul.benchmarks.summary import Results, SeedMean
 
 __all__ = ["against_the_paper", "collapsed", "over_forgetting", "what_is_hidden"]

@@ -24,6 +24,12 @@ class Kind(StrEnum):
     prompts = "prompts"
     exports = "exports"
     scopes = "scopes"
+    benchmarks = "benchmarks"
+
+    @property
+    def package(self) -> str:
+        """The package with the registry; that of benchmarks has a place below what they share."""
+        return "spul.benchmarks.catalogue" if self is Kind.benchmarks else f"spul.{self.value}"
 
 
 def list_registered(
@@ -31,7 +37,7 @@ def list_registered(
     json_output: Json = False,
     debug: Debug = False,
 ) -> None:
-    """List the methods, objectives, tasks, metrics, prompts, exports or scope detectors that can be named."""
+    """List what can be named: methods, objectives, tasks, metrics, prompts, exports, scope detectors or benchmarks."""
     found = entries(kind)
     if json_output:
         show_json(found)
@@ -48,7 +54,7 @@ def list_registered(
 
 def entries(kind: Kind) -> list[dict[str, str]]:
     """Return name, summary and module of everything registered of one kind, sorted by name."""
-    registry = getattr(importlib.import_module(f"spul.{kind.value}"), kind.value.upper())
+    registry = getattr(importlib.import_module(kind.package), kind.value.upper())
     return [_entry(name, registry.get(name)) for name in registry.names()]
 
 

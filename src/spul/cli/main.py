@@ -8,6 +8,8 @@ import sys
 import typer
 
 from spul.cli._group import SpulGroup
+from spul.cli.advise import advise
+from spul.cli.benchmark import benchmark
 from spul.cli.data import data
 from spul.cli.demo import demo
 from spul.cli.evaluate import evaluate
@@ -15,6 +17,7 @@ from spul.cli.export import export
 from spul.cli.finetune import finetune
 from spul.cli.gate import gate
 from spul.cli.list import list_registered
+from spul.cli.lm_eval import lm_eval
 from spul.cli.lr_range import lr_range
 from spul.cli.probe import probe
 from spul.cli.report import report
@@ -40,11 +43,14 @@ app.command("demo")(demo)
 app.command("unlearn")(unlearn)
 app.command("finetune")(finetune)
 app.command("lr-range")(lr_range)
+app.command("advise")(advise)
 app.command("evaluate")(evaluate)
 app.command("gate")(gate)
 app.command("score")(score)
+app.command("lm-eval")(lm_eval)
 app.command("report")(report)
 app.command("export")(export)
+app.command("benchmark")(benchmark)
 app.command("serve")(serve)
 app.command("probe")(probe)
 app.command("reproduce")(reproduce)

@@ -18,7 +18,7 @@ def reproduce(
         str,
         typer.Argument(
             metavar="TABLE",
-            help="table2, table3, table4, table5, figure1, figure2 or efficiency.",
+            help="table2, table3, table4, table5, figure1, figure2, efficiency, or all of them.",
             show_default=False,
         ),
     ],
@@ -84,7 +84,9 @@ def reproduce(
         processes=processes,
     )
     if dry_run:
-        jobs = [job for plan in benchmarks.plans_of(request) for job in plan.jobs]
+        # Tables share runs; a run has the name that it has in the first of them.
+        wanted = {job.digest(runs): job for plan in reversed(benchmarks.plans_of(request)) for job in plan.jobs[::-1]}
+        jobs = list(wanted.values())[::-1]
         if json_output:
             show_json(
                 [{"name": job.name, "needs": job.needs, "config": job.config.model_dump(mode="json")} for job in jobs]

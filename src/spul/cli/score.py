@@ -45,6 +45,14 @@ def score(
         list[str] | None,
         typer.Option(help="A generic answer of another tool's samples. Repeat for more.", show_default=False),
     ] = None,
+    embedder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH_OR_HUB_ID",
+            help="Sentence encoder, for the similarity of written and true answers (spul[clusters]).",
+            show_default=False,
+        ),
+    ] = None,
     bootstrap: Annotated[int, typer.Option(min=100, help="Resamples behind an interval.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the intervals.")] = 0,
     output: Annotated[Path | None, typer.Option(help="Write the numbers there as JSON.", show_default=False)] = None,
@@ -61,7 +69,7 @@ def score(
     from spul.runs import Run
 
     is_run = (samples / "manifest.json").is_file()
-    others = (retrained, task, generic_answer, output)
+    others = (retrained, task, generic_answer, embedder, output)
     if is_run and all(other is None for other in others):
         opened = Run.open(samples)
         with results_only(), opened.lock():
@@ -72,7 +80,7 @@ def score(
         return
     if is_run and (task or generic_answer):
         raise ConfigError("a run directory names its own task and generic answers; leave out --task, --generic-answer")
-    metrics = _of_files(samples, retrained, task, generic_answer or [], bootstrap, seed)
+    metrics = _of_files(samples, retrained, task, generic_answer or [], embedder, bootstrap, seed)
     if output is not None:
         from spul.files import write_json
 
@@ -86,7 +94,13 @@ def score(
 
 
 def _of_files(
-    samples: Path, retrained: Path | None, task: str | None, generic: list[str], bootstrap: int, seed: int
+    samples: Path,
+    retrained: Path | None,
+    task: str | None,
+    generic: list[str],
+    embedder: str | None,
+    bootstrap: int,
+    seed: int,
 ) -> Mapping[str, MetricResult]:
     from spul.evaluation import compute_metrics
     from spul.evaluation.evaluate import ANSWERS_FACT
@@ -105,6 +119,11 @@ def _of_files(
     if not answers.labels:
         raise_if_labels(places)
     with results_only():
+        if embedder is not None:
+            from spul.data.sentences import sentence_encoder
+            from spul.evaluation.similarity import with_similarity
+
+            places = with_similarity(places, sentence_encoder(embedder))
         return compute_metrics(places, answers, bootstrap=bootstrap, seed=seed, task=task)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields as dataclass_fields
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spul.data.alternatives import ALTERNATIVE_COLUMNS
+from spul.data.contrast import make_contrast
 from spul.data.duplicates import normalise, text_of
 from spul.data.fictitious import make_people_splits
 from spul.data.hub import is_saved_dict, saved_splits
@@ -21,6 +23,8 @@ from spul.errors import ConfigError, DataError, unknown_name
 from spul.types import Example, Splits
 
 __all__ = ["load_splits"]
+
+logger = logging.getLogger(__name__)
 
 Examples = tuple[Example, ...]
 NAMES = frozenset(field.name for field in dataclass_fields(Splits)) - {"extra"}
@@ -95,6 +99,15 @@ def load_splits(
         if f"validation_{side}" not in found and settings.validation_share:
             found |= _split(found, side, "validation", settings.validation_share, seed)
     extra = {name: found.pop(name) for name in list(found) if name not in NAMES}
+    if settings.contrast.is_wanted:
+        rows = (found["train_forget"], found["train_retain"], found["test_forget"])
+        made = make_contrast(settings.contrast, *rows, generic=generic, seed=seed)
+        found |= {
+            "contrast_forget": made.forget,
+            "contrast_retain": made.retain,
+            "test_forget_replaced": made.replaced,
+        }
+        logger.info("contrast rows: %d names to forget, %d in their place", len(made.names), len(made.others))
     return Splits(**found, extra=extra)
 
 

@@ -10,9 +10,44 @@ from spul.errors import unknown_name
 from spul.settings import Settings
 from spul.types import SPLIT_NAMES
 
-__all__ = ["DataSettings"]
+__all__ = ["ContrastSettings", "DataSettings"]
 
 LIMITED_SPLITS = (*SPLIT_NAMES, "holdout")
+
+
+class ContrastSettings(Settings):
+    """Contrast rows: the same words about somebody else (see :mod:`spul.data.contrast`). Made where they are asked for.
+
+    Attributes:
+        retain_rows: retain rows made of forget rows by another name in the forgotten one's place; as a multiple of the
+            training rows to forget.
+        forget_rows: forget rows made of retain rows by a forgotten name in another's place; as such a multiple. They
+            ask for the generic answer, so objectives with another aim leave them out.
+        evaluate: ask every model about the test rows to forget with other names in them
+            (``test_forget_replaced``). Where rows are trained on, that is done anyway.
+        names: what is forgotten, one or more words each; found by contrast of the training texts where empty.
+        others: what stands in its place; words of the retain texts that stand where names do where empty.
+        answers: what is right on such retain rows: what the ``base`` model answers, or the row's ``own`` answer, where
+            that does not depend on the name.
+    """
+
+    retain_rows: Annotated[float, Field(ge=0)] = 0.0
+    forget_rows: Annotated[float, Field(ge=0)] = 0.0
+    evaluate: bool = False
+    names: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    answers: Literal["base", "own"] = "base"
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there are such rows at all."""
+        return self.evaluate or self.retain_rows > 0 or self.forget_rows > 0
+
+    @model_validator(mode="after")
+    def _names_of_something(self) -> ContrastSettings:
+        if (self.names or self.others) and not self.is_wanted:
+            raise ValueError("`names` and `others` are for contrast rows: set retain_rows, forget_rows or evaluate too")
+        return self
 
 
 class DataSettings(Settings):
@@ -54,6 +89,8 @@ class DataSettings(Settings):
             ``group`` names, else rows that are the same, nearly the same or part of one another. A smaller share is a
             part of a larger one. The other rows are left out: a base model has learned them, and no split has them. It
             is drawn after ``max_rows`` and before the validation part.
+        contrast: rows in which names are exchanged, for training and evaluation. They are no part of the four splits,
+            and no base or retrained model is trained on them.
         overlap: what to do with a text that stands in forget and retain alike: refuse the data, drop it from retain, or
             keep it in both.
         test_overlap: whether to keep or drop test rows whose text stands in train as well.
@@ -76,6 +113,7 @@ class DataSettings(Settings):
     validation_share: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     max_rows: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
     forget_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    contrast: ContrastSettings = ContrastSettings()
     overlap: Literal["error", "drop_retain", "keep"] = "error"
     test_overlap: Literal["keep", "drop"] = "keep"
 

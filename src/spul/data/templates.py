@@ -9,7 +9,7 @@ from string import Formatter
 
 from spul.errors import ConfigError, DataError, unknown_name
 
-__all__ = ["Template"]
+__all__ = ["Template", "escaped"]
 
 ANSWER = "answer"
 
@@ -123,3 +123,8 @@ def _parse_pieces(text: str) -> list[tuple[str, str | None]]:
     if pending.strip() or not pieces:
         raise ConfigError(f"expected a template with {{answer}} once and last, got {text!r}. Move it to the end.")
     return pieces
+
+
+def escaped(text: str) -> str:
+    """Return a text as it stands in a template, its braces doubled."""
+    return text.replace("{", "{{").replace("}", "}}")

@@ -22,7 +22,7 @@ from spul.data.settings import DataSettings
 from spul.data.sources import find_file, locate, read_rows
 from spul.errors import DataError, unknown_name
 
-__all__ = ["UTILITY_SETS", "Part", "tofu_parts"]
+__all__ = ["RETAIN_OF", "UTILITY_SETS", "Part", "TofuFiles", "tofu_parts"]
 
 RETAIN_OF: Mapping[str, str] = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
 UTILITY_SETS = ("retain_perturbed", "real_authors", "world_facts")
@@ -53,7 +53,7 @@ def tofu_parts(settings: DataSettings) -> list[Part]:
     assert settings.folder is not None and settings.subset is not None
     if settings.subset not in RETAIN_OF:
         raise DataError(f"data.subset: {unknown_name('subset', settings.subset, RETAIN_OF)}")
-    files = _Files(settings.folder)
+    files = TofuFiles(settings.folder)
     forget = files.with_perturbed(settings.subset)
     retain = files.plain(RETAIN_OF[settings.subset])
     parts = [Part("train_forget", *forget), Part("train_retain", *retain)]
@@ -72,7 +72,7 @@ def tofu_parts(settings: DataSettings) -> list[Part]:
 Found = tuple[str, list[Row]]
 
 
-class _Files:
+class TofuFiles:
     """TOFU's files, in a directory or as the configurations of a data set on the hub."""
 
     def __init__(self, folder: str) -> None:
@@ -89,9 +89,15 @@ class _Files:
         return None if file is None else str(file)
 
     def has(self, stem: str) -> bool:
+        """Return whether there is such a source, or a perturbed one."""
         return self.find(stem) is not None or self.find(f"{stem}_perturbed") is not None
 
     def plain(self, stem: str) -> Found:
+        """Return the rows of a source that must be there.
+
+        Raises:
+            DataError: it is not.
+        """
         source = self.find(stem)
         if source is None:
             beside = self.find(f"{stem}_perturbed")
@@ -100,7 +106,11 @@ class _Files:
         return source, read_rows(source)
 
     def with_perturbed(self, stem: str) -> Found:
-        """Return the rows with the paraphrased and perturbed answers of the perturbed file, where there is one."""
+        """Return the rows with the paraphrased and perturbed answers of the perturbed file, where there is one.
+
+        Raises:
+            DataError: the perturbed file has other questions or answers than the plain one.
+        """
         source, rows = self.plain(stem)
         beside = self.find(f"{stem}_perturbed")
         if beside is None:

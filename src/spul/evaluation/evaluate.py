@@ -18,6 +18,8 @@ __all__ = ["ANSWERS_FACT", "GATED", "compute_metrics", "evaluate_run", "recomput
 GATED = "unlearned_gated"
 """What the unlearned model behind its scope gate is called, beside ``unlearned``, which is never gated."""
 
+REPLACED = "test_forget_replaced"
+
 ANSWERS_FACT = "answers"
 """Key of the manifest's facts under which the answer space stands, so that metrics recompute without data or model."""
 
@@ -79,7 +81,7 @@ def evaluate_run(
     """
     settings = run.config.evaluation
     more = [name for name in ("holdout", *splits.extra) if splits[name]] if task.generation is not None else []
-    for split in (*SPLIT_NAMES, *more):
+    for split in (*_splits_of_all(splits), *more):
         queries = task.pose_all(_draw(splits[split], settings.max_rows, f"{run.config.seed} {split}"))
         for name, model in models.items():
             where = f"{name}/{split}"
@@ -102,7 +104,7 @@ def write_gated_samples(run: Run, gate: Gate, splits: Splits) -> None:
         gate: decides.
         splits: the data that the run was evaluated on.
     """
-    for split in SPLIT_NAMES:
+    for split in _splits_of_all(splits):
         fields = {example.id: example.fields for example in splits[split]}
         prompted, plain = (run.read_samples(f"{model}/{split}") for model in ("unlearned", "base"))
         scores = gate.scores([gate.text(fields[sample.id]) for sample in prompted])
@@ -133,6 +135,11 @@ def recompute_metrics(run: Run) -> dict[str, MetricResult]:
     )
     run.write_metrics(metrics)
     return metrics
+
+
+def _splits_of_all(splits: Splits) -> list[str]:
+    """Return the splits that every model is asked about: the four, and the forget rows with other names in them."""
+    return [*SPLIT_NAMES, *([REPLACED] if splits.test_forget_replaced else [])]
 
 
 def _draw(examples: Sequence[Example], most: int | None, seed: str) -> Sequence[Example]:

@@ -11,14 +11,17 @@ from pydantic import Field, StrictBool, ValidationError, model_validator
 
 from spul.errors import DataError, RunError
 from spul.settings import Settings
-from spul.types import FreeText, Sample, Wording
+from spul.types import Continuation, FreeText, Sample, Wording
 
 __all__ = ["SampleRow", "read_places", "with_retrained"]
 
 SUFFIX = ".jsonl"
 OWN = "samples.jsonl"
-LogProb = Annotated[float, Field(le=1e-6)]
+LogProb = Annotated[float, Field(le=1e-6, allow_inf_nan=False)]
 """In nats; a rounding above 0 is let pass."""
+
+
+TokenId = Annotated[int, Field(ge=0)]
 
 
 class WordingRow(Settings):
@@ -26,6 +29,13 @@ class WordingRow(Settings):
 
     logprob: LogProb
     num_tokens: Annotated[int, Field(ge=1)]
+
+
+class ContinuationRow(Settings):
+    """What follows the first ``shown`` tokens of a text, as token ids."""
+
+    shown: Annotated[int, Field(ge=1)]
+    ids: tuple[TokenId, ...]
 
 
 class SampleRow(Settings):
@@ -44,6 +54,9 @@ class SampleRow(Settings):
         paraphrase: the true answer in other words.
         perturbed: false answers.
         context_hits: ``token_hits`` of the prompt's tokens after its first.
+        text_ids: the tokens of the whole text, prompt and answer, of a text's own continuation.
+        continuations: what the model goes on with after the first ``shown`` of these tokens, greedily.
+        similarity: cosine of the embeddings of ``generated`` and ``answer``.
         prediction: the answer read from the model, where it is one of the generic ones or the truth.
         candidate_logprobs: summed log-probability of the generic answers.
         input_tokens: length of the prompt.
@@ -64,6 +77,9 @@ class SampleRow(Settings):
     paraphrase: WordingRow | None = None
     perturbed: tuple[WordingRow, ...] = ()
     context_hits: tuple[StrictBool, ...] | None = None
+    text_ids: tuple[TokenId, ...] | None = None
+    continuations: tuple[ContinuationRow, ...] = ()
+    similarity: Annotated[float, Field(ge=-1.000001, le=1.000001)] | None = None
     prediction: str | None = None
     candidate_logprobs: Mapping[str, LogProb] = Field(default_factory=dict)
     input_tokens: Annotated[int, Field(ge=0)] = 0
@@ -79,6 +95,8 @@ class SampleRow(Settings):
             raise ValueError(
                 f"token_logprobs, token_hits, num_tokens: expected as many each, at least one; got {sorted(counts)}"
             )
+        if any(each.shown >= len(self.text_ids or ()) for each in self.continuations):
+            raise ValueError("`continuations` need `text_ids` beside them, more than any of them shows")
         if self.logprob is not None and not counts:
             raise ValueError("`logprob` needs `num_tokens` beside it")
         if self.logprob is not None and self.token_logprobs is not None:
@@ -108,6 +126,9 @@ class SampleRow(Settings):
                 paraphrase=None if paraphrase is None else Wording(paraphrase.logprob, paraphrase.num_tokens),
                 perturbed=tuple(Wording(each.logprob, each.num_tokens) for each in self.perturbed),
                 context_hits=self.context_hits,
+                text_ids=self.text_ids,
+                continuations=tuple(Continuation(each.shown, each.ids) for each in self.continuations),
+                similarity=self.similarity,
             ),
         )
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from spul.metrics._base import AnswerKind
+from spul.metrics._base import AnswerKind, Scored
 from spul.metrics._split import SplitMetric
 from spul.types import AnswerSpace, FreeText, Sample
 
 if TYPE_CHECKING:
     from rouge_score.rouge_scorer import RougeScorer
 
-__all__ = ["FreeTextMetric", "PerturbedMetric", "Rouge", "WrittenMetric", "free_text", "inner_hits", "rouge"]
+__all__ = [
+    "FreeTextMetric",
+    "PerturbedMetric",
+    "Rouge",
+    "WrittenMetric",
+    "free_text",
+    "inner_hits",
+    "rouge",
+    "splits_with",
+]
 
 NOTHING = FreeText()
 
@@ -51,6 +60,14 @@ class PerturbedMetric(FreeTextMetric):
 def free_text(sample: Sample) -> FreeText:
     """Return what is kept of a free answer."""
     return sample.text or NOTHING
+
+
+def splits_with(scored: Scored, holds: Callable[[FreeText], bool]) -> list[str]:
+    """Return the splits of which one sample at least has what a metric is about, of whichever model."""
+    found = {
+        where.partition("/")[2] for where, rows in scored.samples.items() if any(holds(free_text(s)) for s in rows)
+    }
+    return [split for split in scored.splits if split in found]
 
 
 def inner_hits(sample: Sample) -> tuple[bool, ...]:

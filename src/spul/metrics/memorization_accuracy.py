@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from spul.metrics._base import METRICS, Scored
-from spul.metrics._free_text import FreeTextMetric, free_text, inner_hits
+from spul.metrics._free_text import FreeTextMetric, free_text, inner_hits, splits_with
 from spul.types import AnswerSpace, Sample
 
 __all__ = ["MemorizationAccuracy"]
@@ -29,7 +29,7 @@ class MemorizationAccuracy(FreeTextMetric):
 
     def places(self, scored: Scored) -> list[str]:
         """Return the splits whose prefixes were read."""
-        return [split for split in scored.splits if any(_read(scored, model, split) for model in scored.models)]
+        return splits_with(scored, lambda text: text.context_hits is not None)
 
     def is_measured(self, sample: Sample) -> bool:
         """Return whether all tokens were compared."""
@@ -39,8 +39,3 @@ class MemorizationAccuracy(FreeTextMetric):
         """Return every text's share."""
         hits = [(*(free_text(sample).context_hits or ()), *inner_hits(sample)) for sample in samples]
         return np.array([[sum(own) / len(own)] for own in hits])
-
-
-def _read(scored: Scored, model: str, split: str) -> bool:
-    samples = scored.samples.get(f"{model}/{split}", ())
-    return any(free_text(sample).context_hits is not None for sample in samples)

@@ -22,7 +22,7 @@ from spul.models.loading import context_length
 if TYPE_CHECKING:
     from spul.models.prompted import PromptedModel
 
-__all__ = ["choose", "complete", "generate"]
+__all__ = ["choose", "complete", "continue_greedily", "generate"]
 
 
 def generate(
@@ -43,7 +43,8 @@ def generate(
     """
     encoded = encode_prompts(model.tokenizer, texts, chat_frame(model.tokenizer) if model.chat else None)
     _check_room(model, encoded, texts, max_new_tokens)
-    return _continued(model, encoded, max_new_tokens, temperature, top_p, stop, seed)
+    rows = _continued(model, encoded, max_new_tokens, temperature, top_p, stop, seed)
+    return [_before(model.decode(row), stop) for row in rows]
 
 
 def complete(
@@ -62,16 +63,41 @@ def complete(
     Raises:
         DataError: a prompt is empty, or too long for the context with the virtual and the new tokens.
     """
+    rows = _in_batches(model, prompts, batch_size, max_new_tokens, temperature, top_p, stop, seed)
+    return [_before(model.decode(row), stop) for row in rows]
+
+
+def continue_greedily(
+    model: PromptedModel, prompts: Sequence[Sequence[int]], *, batch_size: int, max_new_tokens: int
+) -> list[tuple[int, ...]]:
+    """Return the most probable continuation of every prompt as token ids, the end of the sequence left out.
+
+    Raises:
+        DataError: a prompt is empty, or too long for the context with the virtual and the new tokens.
+    """
+    return _in_batches(model, prompts, batch_size, max_new_tokens, 0.0, 1.0, (), 0)
+
+
+def _in_batches(
+    model: PromptedModel,
+    prompts: Sequence[Sequence[int]],
+    batch_size: int,
+    max_new_tokens: int,
+    temperature: float,
+    top_p: float,
+    stop: Sequence[str],
+    seed: int,
+) -> list[tuple[int, ...]]:
     _check_room(model, prompts, [model.decode(ids[:50]) for ids in prompts], max_new_tokens)
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-    written: dict[int, str] = {}
+    written: dict[int, tuple[int, ...]] = {}
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         # Batches that drew from one seed would write alike; the first takes the seed itself.
-        texts = _continued(
+        ids = _continued(
             model, [prompts[i] for i in rows], max_new_tokens, temperature, top_p, stop, seed + start // batch_size
         )
-        written |= zip(rows, texts, strict=True)
+        written |= zip(rows, ids, strict=True)
     return [written[i] for i in range(len(prompts))]
 
 
@@ -96,11 +122,11 @@ def _continued(
     top_p: float,
     stop: Sequence[str],
     seed: int,
-) -> list[str]:
-    """Return the continuations of one batch.
+) -> list[tuple[int, ...]]:
+    """Return the continuations of one batch as token ids.
 
     A row's continuation does not depend on the rows beside it (greedy). It ends before its end-of-sequence token and
-    before the first of the ``stop`` texts, is at most ``max_new_tokens`` long, and none of these is part of it.
+    with the token that completes a ``stop`` text, and is at most ``max_new_tokens`` long.
     """
     cache, mask, positions, logits = _read_texts(model, encoded)
     generator = torch.Generator(device=model.device).manual_seed(seed)
@@ -125,16 +151,16 @@ def _continued(
             use_cache=True,
         ).logits[:, -1]
         positions = positions + 1
-    return [_before(text, stop) for text in _texts_of(model, produced)]
+    return _rows_of(produced)
 
 
-def _texts_of(model: PromptedModel, produced: Sequence[Int[Tensor, " B"]]) -> list[str]:
+def _rows_of(produced: Sequence[Int[Tensor, " B"]]) -> list[tuple[int, ...]]:
     columns = torch.stack(list(produced), dim=1).tolist()
-    return [model.decode([token for token in row if token >= 0]) for row in columns]
+    return [tuple(token for token in row if token >= 0) for row in columns]
 
 
 def _stopped(model: PromptedModel, produced: Sequence[Int[Tensor, " B"]], stop: Sequence[str]) -> Bool[Tensor, " B"]:
-    return torch.tensor([any(mark in text for mark in stop) for text in _texts_of(model, produced)])
+    return torch.tensor([any(mark in model.decode(row) for mark in stop) for row in _rows_of(produced)])
 
 
 def _before(text: str, stop: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -44,16 +45,18 @@ def select_positions(
     scales) done to them. This works for every architecture, since it needs to know nothing but the head.
     """
     seen = HeadInput()
-
-    def gather(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        seen.hidden = args[0][rows, positions]
-        return (seen.hidden.unsqueeze(0), *args[1:])
-
-    handle = head_of(base).register_forward_pre_hook(gather)
+    handle = head_of(base).register_forward_pre_hook(partial(_gather, seen, rows, positions))
     try:
         yield seen
     finally:
         handle.remove()
+
+
+def _gather(
+    seen: HeadInput, rows: Int[Tensor, " N"], positions: Int[Tensor, " N"], _: nn.Module, args: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    seen.hidden = args[0][rows, positions]
+    return (seen.hidden.unsqueeze(0), *args[1:])
 
 
 def apply_head(

@@ -15,25 +15,18 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from spul.data.batches import Batch
 from spul.errors import ModelError
-from spul.models.cache import KeyValues, expanded_cache, key_values_of
-from spul.models.head import select_positions
+from spul.models.cache import expanded_cache
 from spul.models.loading import pad_token_id
+from spul.models.passes import AnswerLogits, Rows, answer_pass, front_pass
 from spul.models.surroundings import Surroundings, insert_behind, text_lengths
 from spul.prompts import PromptEncoder, PromptInit
 from spul.types import AnswerScores, Query
 
 __all__ = ["AnswerLogits", "PromptedModel", "WithoutPrompt"]
-
-
-class AnswerLogits(NamedTuple):
-    """Logits [N, V] at the positions that predict the answers' tokens, and the hidden states [N, d] behind them."""
-
-    logits: Float[Tensor, "N V"]
-    hidden: Float[Tensor, "N d"]
 
 
 class PromptedModel(nn.Module):
@@ -64,6 +57,7 @@ class PromptedModel(nn.Module):
         self.chat = chat
         self.pad_id = pad_token_id(tokenizer)
         self._enabled = True
+        self._kept: _Kept | None = None
         if encoder is not None:
             self.freeze_base()
 
@@ -103,15 +97,31 @@ class PromptedModel(nn.Module):
             self._enabled = before
 
     def surroundings(self) -> Surroundings:
-        """Return the prompt, run once where it can be, with its graph; nothing where there is no prompt."""
+        """Return the prompt, run once where it can be, with its graph; nothing where there is no prompt.
+
+        Without gradients what was run is kept, and is run anew only when the virtual tokens or the base have changed.
+        """
         if self.encoder is None or not self._enabled:
             return Surroundings()
         values = self.encoder().to(dtype=self.base.dtype, device=self.device)
+        if torch.is_grad_enabled():
+            return self._run_prompt(values)
+        versions = sum(0 if weight.is_inference() else weight._version for weight in self.base.parameters())
+        kept = self._kept
+        if kept is None or kept.versions != versions or not torch.equal(kept.values, values):
+            # Outside inference mode, so that what is kept may later stand in a graph.
+            with torch.inference_mode(False), torch.no_grad():
+                values = values.clone()
+                kept = self._kept = _Kept(values, versions, self._run_prompt(values))
+        return kept.surroundings
+
+    def _run_prompt(self, values: Tensor) -> Surroundings:
+        assert self.encoder is not None
         if self.encoder.level == "deep":
             return Surroundings(tuple((layer[0].unsqueeze(0), layer[1].unsqueeze(0)) for layer in values))
         front, behind = values[: self.encoder.num_front], values[self.encoder.num_front :]
         return Surroundings(
-            self._run_prefix(inputs_embeds=front.unsqueeze(0)) if len(front) else None,
+            front_pass(self.base, inputs_embeds=front.unsqueeze(0)) if len(front) else None,
             behind if len(behind) else None,
         )
 
@@ -122,7 +132,9 @@ class PromptedModel(nn.Module):
         p = surroundings.num_front
         positions = torch.arange(p, p + len(ids), device=ids.device).unsqueeze(0)
         cache = expanded_cache(surroundings.front, 1)
-        return surroundings._replace(front=self._run_prefix(cache, input_ids=ids.unsqueeze(0), position_ids=positions))
+        return surroundings._replace(
+            front=front_pass(self.base, cache, input_ids=ids.unsqueeze(0), position_ids=positions)
+        )
 
     def answer_logits(self, batch: Batch, surroundings: Surroundings | None = None) -> AnswerLogits:
         """Return the logits that predict the batch's answer tokens.
@@ -132,11 +144,11 @@ class PromptedModel(nn.Module):
             surroundings: all that stands around the rows, where it is at hand; else the prompt is computed.
         """
         around = self.surroundings() if surroundings is None else surroundings
+        s = around.num_behind
+        texts = text_lengths(batch.rows, batch.positions, len(batch)) if s else batch.lengths
+        inputs = self.inputs(batch.input_ids, texts, around)
         # What stands behind a text moves all that predicts its answer: the last of it predicts the first token.
-        with select_positions(self.base, batch.rows, batch.positions + around.num_behind) as head:
-            logits = self._forward(batch, around)
-        assert head.hidden is not None
-        return AnswerLogits(logits[0], head.hidden)
+        return answer_pass(self.base, Rows(inputs, batch.lengths + s, batch.rows, batch.positions + s), around.front)
 
     @torch.inference_mode()
     def score(self, queries: Sequence[Query], answers: Sequence[Sequence[tuple[int, ...]]]) -> list[list[AnswerScores]]:
@@ -205,6 +217,12 @@ class PromptedModel(nn.Module):
             seed=seed,
         )
 
+    def continue_greedily(self, prompts: Sequence[Sequence[int]], *, max_new_tokens: int) -> list[tuple[int, ...]]:
+        """Return the most probable continuation of every prompt as token ids, the end of the sequence left out."""
+        from spul.models.generation import continue_greedily
+
+        return continue_greedily(self, prompts, batch_size=self.batch_size, max_new_tokens=max_new_tokens)
+
     def prompt_init(self, text: str | None = None) -> PromptInit:
         """Return what the base model offers as a starting point for a prompt."""
         ids = self.tokenizer(text, add_special_tokens=False)["input_ids"] if text is not None else None
@@ -222,33 +240,13 @@ class PromptedModel(nn.Module):
 
     @torch.no_grad()
     def _key_values_of_tokens(self, ids: Int[Tensor, " p"]) -> Float[Tensor, "layers 2 heads p head_dim"]:
-        pairs = self._run_prefix(input_ids=ids.to(self.device).unsqueeze(0))
+        pairs = front_pass(self.base, input_ids=ids.to(self.device).unsqueeze(0))
         if len({key.shape for key, _ in pairs}) != 1:
             raise ModelError(
                 f"a deep prompt needs keys and values of one shape in every layer; {type(self.base).__name__} has "
                 f"{sorted({tuple(key.shape) for key, _ in pairs})}. Use an input-level prompt (direct, mlp, lstm)."
             )
         return torch.stack([torch.cat([key, value]) for key, value in pairs]).float().cpu()
-
-    def _run_prefix(self, cache: DynamicCache | None = None, **inputs: Tensor) -> KeyValues:
-        cache = DynamicCache() if cache is None else cache
-        # The last hidden states of the prompt predict nothing, so one position is enough for the head.
-        self.base(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        return key_values_of(cache)
-
-    def _forward(self, batch: Batch, around: Surroundings) -> Tensor:
-        """Run the base model on right-padded rows; under causal attention these need no mask."""
-        lengths = text_lengths(batch.rows, batch.positions, len(batch)) if around.num_behind else batch.lengths
-        inputs = self.inputs(batch.input_ids, lengths, around)
-        if around.front is None:
-            logits: Tensor = self.base(**inputs, use_cache=False).logits
-            return logits
-        B, T = batch.input_ids.shape
-        p = around.num_front
-        positions = torch.arange(p, p + T + around.num_behind, device=self.device).expand(B, -1)
-        cache = expanded_cache(around.front, B)
-        logits = self.base(**inputs, position_ids=positions, past_key_values=cache, use_cache=True).logits
-        return logits
 
     def inputs(
         self, input_ids: Int[Tensor, "B T"], lengths: Int[Tensor, " B"], around: Surroundings
@@ -264,6 +262,14 @@ class PromptedModel(nn.Module):
             return {"input_ids": input_ids}
         embeddings = self.base.get_input_embeddings()(input_ids)
         return {"inputs_embeds": insert_behind(embeddings, lengths, around.behind)}
+
+
+class _Kept(NamedTuple):
+    """A prompt that was run: its virtual tokens, how often the base had been changed, and what came of it."""
+
+    values: Tensor
+    versions: int
+    surroundings: Surroundings
 
 
 class WithoutPrompt:
@@ -289,3 +295,8 @@ class WithoutPrompt:
         """Continue every prompt as :meth:`PromptedModel.complete` does, without the soft prompt."""
         with self._model.prompt_disabled():
             return self._model.complete(prompts, **how)
+
+    def continue_greedily(self, prompts: Sequence[Sequence[int]], *, max_new_tokens: int) -> list[tuple[int, ...]]:
+        """Continue every prompt as :meth:`PromptedModel.continue_greedily` does, without the soft prompt."""
+        with self._model.prompt_disabled():
+            return self._model.continue_greedily(prompts, max_new_tokens=max_new_tokens)

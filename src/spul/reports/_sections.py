@@ -18,6 +18,7 @@ __all__ = [
     "cost_rows",
     "gap_table",
     "gate_table",
+    "learned_table",
     "main_tables",
     "membership_tables",
     "more_tables",
@@ -162,6 +163,27 @@ def gate_table(outcome: Outcome) -> Table | None:
         rows.append((heading, (found["train"], found["test"], Cell(""), Cell(""))))
     caption = "The scope gate: what the prompt is applied to, and how well its detector tells forget from retain"
     return Table(caption, tuple(Cell(split_title(split)) for split in SHOWN_SPLITS), tuple(rows), ())
+
+
+def learned_table(outcome: Outcome) -> Table | None:
+    """Return generic rates where only a name differs, and where only the lengths do not; ``None`` without the first."""
+    models = [m for m in outcome.models if outcome.get(m, "test_forget_replaced", "generic_rate") is not None]
+    if not models:
+        return None
+    columns = (
+        (Cell("test forget"), "test_forget", "generic_rate"),
+        (Cell("test forget", "with other names"), "test_forget_replaced", "generic_rate"),
+        (Cell("test retain", "as long as forget"), "test_retain", "generic_rate_length_matched"),
+        (Cell("test retain"), "test_retain", "generic_rate"),
+    )
+    rows = tuple(
+        (title(m), tuple(_cell(outcome.get(m, split, metric)) for _, split, metric in columns)) for m in models
+    )
+    return Table(
+        "Generic answers, %: is it the name that is hidden, or long texts and texts known by heart?",
+        tuple(head for head, _, _ in columns),
+        rows,
+    )
 
 
 def membership_tables(outcome: Outcome) -> list[Table]:

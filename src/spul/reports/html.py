@@ -66,6 +66,7 @@ class Chapter:
     removal: sections.Table | None
     gap: sections.Table | None
     gate: sections.Table | None
+    learned: sections.Table | None
     calibration: str
     prompted: bool
     grouped: str
@@ -128,6 +129,7 @@ def _chapter(run: Run, outcome: Outcome) -> Chapter:
         removal=sections.removal_table(outcome),
         gap=sections.gap_table(outcome),
         gate=sections.gate_table(outcome),
+        learned=sections.learned_table(outcome),
         calibration=_calibration(run),
         prompted=outcome.prompted,
         grouped=outcome.grouped,

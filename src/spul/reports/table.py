@@ -25,10 +25,16 @@ SECTIONS = (
 )
 """Metric, heading, and whether constant predictors stand beside the models. What was not measured has no table."""
 MEMBERSHIP = (
-    ("membership_auc", "by the loss of the truth"),
-    ("membership_auc_generic", "by the probability of a generic answer"),
+    ("", "membership_auc", "by the loss of the truth"),
+    ("", "membership_auc_generic", "by the probability of a generic answer"),
 )
 MEMBERSHIP_HEADING = "can train forget be told from test forget? AUC of membership inference; 0.5: no"
+LEARNED = (
+    ("test_forget", "generic_rate", "test forget"),
+    ("test_forget_replaced", "generic_rate", "with other names"),
+    ("test_retain", "generic_rate_length_matched", "test retain of like length"),
+)
+LEARNED_HEADING = "is it the name that is hidden, or how texts look? generic answers, %"
 GATE_SECTION = ("gate_rate", "in the gate's scope, %: what the prompt is applied to", False)
 UNLEARNED = ("unlearned", "unlearned_gated")
 WIDEST_CELL = len("100.0 (92.6–100.0)")
@@ -60,8 +66,12 @@ class ResultsTable:
                 table.add_row(Text(title(model), style="bold" if model in UNLEARNED else ""), *cells)
             yield table
             yield ""
+        if any(self._outcome.get(model, "test_forget_replaced", "generic_rate") for model in models):
+            yield Text(LEARNED_HEADING, style="bold")
+            yield self._by_columns(names, LEARNED)
+            yield ""
         yield Text(MEMBERSHIP_HEADING, style="bold")
-        yield self._membership(names)
+        yield self._by_columns(names, MEMBERSHIP)
         yield ""
         if self._outcome.grouped:
             yield self._outcome.grouped
@@ -70,13 +80,13 @@ class ResultsTable:
         if "unlearned" in models and self._outcome.prompted:
             yield "The prompt suppresses; it does not erase: leave it out, and the base is back."
 
-    def _membership(self, names: int) -> Table:
+    def _by_columns(self, names: int, columns: Sequence[tuple[str, str, str]]) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
         table.add_column("", min_width=names)
-        for _, heading in MEMBERSHIP:
+        for _, _, heading in columns:
             table.add_column(heading, justify="right")
         for model in self._outcome.models:
-            cells = [_cell(self._outcome.get(model, "", metric), " ") for metric, _ in MEMBERSHIP]
+            cells = [_cell(self._outcome.get(model, split, metric), " ") for split, metric, _ in columns]
             table.add_row(Text(title(model), style="bold" if model in UNLEARNED else ""), *cells)
         return table
 

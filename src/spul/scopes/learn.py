@@ -52,7 +52,8 @@ def learn_gate(
 
     Args:
         settings: what the user said of the gate.
-        splits: the run's data.
+        splits: the run's data. Its contrast rows to keep are learned from: the words around a forgotten name are no
+            reason to be in scope. The threshold is not set on them, since nobody asks such things.
         data: how further sources are read.
         fields: the fields that an example has.
         generic_answers: rows with such a truth are plain facts that keep the answer alive, and not like what is asked;
@@ -79,7 +80,7 @@ def learn_gate(
     divided = divide(
         texts(row.fields for row in (*splits.train_forget, *splits.validation_forget)),
         [*texts(row.fields for row in kept if row.answer not in generic_answers), *of_sources(settings.retain)],
-        texts(row.fields for row in kept if row.answer in generic_answers),
+        texts(row.fields for row in (*(row for row in kept if row.answer in generic_answers), *splits.contrast_retain)),
         of_sources([settings.calibration]) if settings.calibration is not None else None,
         share=settings.calibration_share,
         seed=settings.seed,

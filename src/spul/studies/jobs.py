@@ -38,6 +38,8 @@ class Job:
         config: what to do; its ``output_dir`` and ``name`` are replaced by the root and the job's name.
         needs: names of the jobs that must be complete before.
         evaluate: whether it is scored once it is trained.
+        beside: whether the models to compare with are scored too, where its configuration names them; they need not be
+            where another job has scored them on the same examples.
 
     Raises:
         ConfigError: a name that is no part of a path.
@@ -47,6 +49,7 @@ class Job:
     config: RunConfig
     needs: tuple[str, ...] = ()
     evaluate: bool = True
+    beside: bool = True
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -61,8 +64,10 @@ class Job:
         """Return the SHA-256 of what the job does, in hexadecimal.
 
         Of everything in the resolved configuration but name and output directory. Environment variables in it are
-        expanded, and the root is left out of paths, so that a study is called the same wherever it lies. Files are in
-        it by their paths: what stands in them is checked by the run itself.
+        expanded, and the root is left out of paths, so that a study is called the same wherever it lies. What is as by
+        default is left out, so that a run is still found by a later version that has more settings; where a default has
+        changed meanwhile, the run's own file, which says everything, has another digest. Files are in it by their
+        paths: what stands in them is checked by the run itself.
         """
         return config_digest(self.config, root)
 
@@ -82,7 +87,10 @@ class Job:
 
 def config_digest(config: RunConfig, root: str | Path) -> str:
     """Return the SHA-256 of what a run of that configuration does; see :meth:`Job.digest`."""
-    values = config.model_dump(mode="json", exclude=NOT_THE_RUN)
+    values = config.model_dump(mode="json", exclude=NOT_THE_RUN, exclude_defaults=True)
+    if config.objective is not None:
+        # Its name is the default of its class.
+        values["objective"] = {"name": config.objective.name, **values.get("objective", {})}
     text = json.dumps(_portable(values, str(Path(root).absolute())), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -40,7 +40,7 @@ def is_complete(job: Job, root: Path, *, evaluate: bool) -> bool:
         RunError: as :func:`found_run`.
     """
     run = found_run(job, root)
-    return run is not None and run.status == "complete" and (_is_evaluated(run) or not (evaluate and job.evaluate))
+    return run is not None and run.status == "complete" and (_is_evaluated(run, job) or not (evaluate and job.evaluate))
 
 
 def work(job: Job, root: Path, *, evaluate: bool, tell: Callable[[Phase], object]) -> None:
@@ -66,11 +66,16 @@ def work(job: Job, root: Path, *, evaluate: bool, tell: Callable[[Phase], object
     elif run.status != "complete":
         tell("resuming")
         run = do(run.config, resume=run.path)
-    if evaluate and job.evaluate and not _is_evaluated(run):
+    if evaluate and job.evaluate and not _is_evaluated(run, job):
         tell("evaluating")
-        api.evaluate(run)
+        api.evaluate(run, beside=job.beside)
 
 
-def _is_evaluated(run: Run) -> bool:
+def _is_evaluated(run: Run, job: Job) -> bool:
     # Evaluation takes its files out of the manifest first and puts them back last.
-    return "metrics.json" in run.manifest.files
+    if "metrics.json" not in run.manifest.files:
+        return False
+    # What was scored alone for another study may be wanted with its start beside it in this one.
+    start = "base" if job.kind == "unlearn" else "pretrained"
+    places = run.sample_places()
+    return not (job.beside and places) or any(place.startswith(f"{start}/") for place in places)

@@ -39,6 +39,7 @@ class Order:
     root: str
     evaluate: bool
     job_evaluate: bool
+    beside: bool
     log: str
     command: tuple[str, ...]
 
@@ -47,11 +48,11 @@ class Order:
         """Return the order to do a job."""
         log = root / "logs" / f"{job.directory(root).name}.log"
         values = job.config.model_dump(mode="json")
-        return cls(job.name, values, str(root), evaluate, job.evaluate, str(log), tuple(sys.argv))
+        return cls(job.name, values, str(root), evaluate, job.evaluate, job.beside, str(log), tuple(sys.argv))
 
     def job(self) -> Job:
         """Return the job again."""
-        return Job(self.name, RunConfig.build(self.config), evaluate=self.job_evaluate)
+        return Job(self.name, RunConfig.build(self.config), evaluate=self.job_evaluate, beside=self.beside)
 
 
 class Workers:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from spul.registry import Registry
 from spul.tasks.settings import TaskSettings
@@ -36,12 +36,22 @@ class Task(ABC):
 
     Attributes:
         name: the registered name.
+        template: what is taken where a configuration has none: a text, or the name of one that comes with the package.
+        defaults: settings that the task has where none are given.
+        own_settings: settings that belong to some tasks only, and to this one.
+        free_text: whether answers are texts, so that metrics of free answers belong to it, and those of labels do not.
+        continues: whether the answer is the text's own continuation, so that no column need hold one.
         answers: the labels, and the generic answers outside them; no labels where answers are free.
         generation: how free answers are written; ``None`` where answers are labels, which are only scored.
         scores_context: whether the arg-max is read at the prompt's own tokens too.
     """
 
     name: ClassVar[str]
+    template: ClassVar[str] = "sentiment"
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    own_settings: ClassVar[frozenset[str]] = frozenset()
+    free_text: ClassVar[bool] = False
+    continues: ClassVar[bool] = False
     scores_context: ClassVar[bool] = False
     answers: AnswerSpace
     generation: Generation | None = None
@@ -72,6 +82,13 @@ class Task(ABC):
         Raises:
             DataError: the text is none of the task's answers.
         """
+
+    def beginnings(self, query: Query) -> list[tuple[int, Ids]]:
+        """Return the beginnings of a text that a model is to go on with, for extraction likelihood.
+
+        Each by the number of the text's tokens that it shows; none where that is not measured.
+        """
+        return []
 
     @abstractmethod
     def scored_answers(self, query: Query) -> dict[str, Ids]:

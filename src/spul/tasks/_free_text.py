@@ -36,6 +36,8 @@ class FreeTextTask(Task):
         generation: how the model writes its own answer.
     """
 
+    free_text: ClassVar[bool] = True
+    own_settings: ClassVar[frozenset[str]] = frozenset({"max_new_tokens", "temperature", "top_p", "stop"})
     generation: Generation
 
     def __init__(self, generic: Sequence[str], generation: Generation) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from spul.errors import ModelError
 from spul.tasks._base import Task
-from spul.types import GeneratingModel, LanguageModel, Query, Sample
+from spul.types import Continuation, ContinuingModel, GeneratingModel, LanguageModel, Query, Sample
 
 __all__ = ["Progress", "score_split"]
 
@@ -72,6 +72,30 @@ def _written(
     for sample, text, context in zip(samples, texts, contexts, strict=True):
         assert sample.text is not None
         out.append(replace(sample, text=replace(sample.text, generated=text, context_hits=context)))
+    return _with_continuations(model, task, queries, out)
+
+
+def _with_continuations(
+    model: LanguageModel, task: Task, queries: Sequence[Query], samples: Sequence[Sample]
+) -> list[Sample]:
+    """Return the samples with what the model goes on with after beginnings of the text, where that is asked."""
+    beginnings = [task.beginnings(query) for query in queries]
+    if not any(beginnings):
+        return list(samples)
+    if not isinstance(model, ContinuingModel):
+        raise ModelError(f"extraction likelihood needs a model that goes on with a text, not {type(model).__name__}")
+    lengths = [
+        own[-1][0] + (len(q.prompt_ids) + len(q.answer_ids) - len(own[-1][1])) if own else 0
+        for q, own in zip(queries, beginnings, strict=True)
+    ]
+    most = max(length - own[0][0] for length, own in zip(lengths, beginnings, strict=True) if own)
+    rows = iter(model.continue_greedily([ids for own in beginnings for _, ids in own], max_new_tokens=most))
+    out = []
+    for sample, query, own, length in zip(samples, queries, beginnings, lengths, strict=True):
+        assert sample.text is not None
+        found = tuple(Continuation(shown, next(rows)[: length - shown]) for shown, _ in own)
+        ids = (query.prompt_ids + query.answer_ids)[-length:] if own else None
+        out.append(replace(sample, text=replace(sample.text, text_ids=ids, continuations=found)))
     return out
 
 

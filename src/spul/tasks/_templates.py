@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["TASK_TEMPLATES", "TEMPLATES"]
+__all__ = ["TEMPLATES"]
 
 TEMPLATES: Mapping[str, str] = {
     "sentiment": (
@@ -23,9 +23,3 @@ TEMPLATES: Mapping[str, str] = {
 }
 """``sentiment`` is the paper's (Bhaila et al. 2025, section 4). The paper does not print what it asks WMDP's and SciQ's
 questions with; the others are in the same style. ``cloze`` lists no options: only their likelihood can be read."""
-
-TASK_TEMPLATES: Mapping[str, str] = {
-    "classification": "sentiment",
-    **{task: task for task in ("multiple_choice", "qa", "completion", "summarization")},
-}
-"""Task → the template that it takes where none is given."""

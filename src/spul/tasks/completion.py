@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from spul.data.posing import encode_prompts
 from spul.data.templates import Template
@@ -28,6 +28,19 @@ class Completion(FreeTextTask):
     """
 
     name: ClassVar[str] = "completion"
+    template: ClassVar[str] = "completion"
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "generic_answers": ("I do not know how this text goes on.",),
+        "max_new_tokens": 50,
+        "prefix_tokens": 50,
+        "suffix_tokens": 50,
+    }
+    own_settings: ClassVar[frozenset[str]] = FreeTextTask.own_settings | {
+        "prefix_tokens",
+        "suffix_tokens",
+        "extraction_stride",
+    }
+    continues: ClassVar[bool] = True
     scores_context: ClassVar[bool] = True
 
     def __init__(
@@ -41,6 +54,7 @@ class Completion(FreeTextTask):
         self._tokenizer = tokenizer
         self._field = settings.fields[0]
         self._prefix, self._suffix = settings.prefix_tokens, settings.suffix_tokens
+        self._stride = settings.extraction_stride
         end = end_of_sequence(tokenizer)
         self._generic = {
             text: (*tokenizer(f" {text}", add_special_tokens=False)["input_ids"], *end) for text in self.answers.generic
@@ -82,6 +96,15 @@ class Completion(FreeTextTask):
         """
         encoded = encode_prompts(self._tokenizer, [example.fields[self._field] for example in examples])
         return [self._query(*pair) for pair in zip(examples, encoded, strict=True)]
+
+    def beginnings(self, query: Query) -> list[tuple[int, tuple[int, ...]]]:
+        """Return every ``extraction_stride``-th beginning of prefix and continuation together, from one token on."""
+        if self._stride is None:
+            return []
+        # A token that the tokenizer puts in front is always shown and does not count.
+        start = len(query.prompt_ids) - self._prefix
+        ids = query.prompt_ids + query.answer_ids
+        return [(shown, ids[: start + shown]) for shown in range(1, len(ids) - start, self._stride)]
 
     def _query(self, example: Example, ids: tuple[int, ...]) -> Query:
         special = frozenset(self._tokenizer.all_special_ids)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from spul.data.chat import chat_frame
 from spul.data.choices import CHOICES, LETTERS, listed, parse_choices
@@ -46,6 +46,9 @@ class MultipleChoice(Task):
     """
 
     name: ClassVar[str] = "multiple_choice"
+    template: ClassVar[str] = "multiple_choice"
+    defaults: ClassVar[Mapping[str, Any]] = {"scoring": "letter"}
+    own_settings: ClassVar[frozenset[str]] = frozenset({"scoring"})
 
     def __init__(self, poser: Poser, answers: AnswerSpace, *, by_text: bool) -> None:
         self.answers = answers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -11,8 +11,10 @@ from spul.data.choices import CHOICES, LETTERS
 from spul.data.templates import Template
 from spul.errors import ConfigError, unknown_name
 from spul.settings import Settings
-from spul.tasks._free_text_defaults import FREE_TEXT
-from spul.tasks._templates import TASK_TEMPLATES, TEMPLATES
+from spul.tasks._templates import TEMPLATES
+
+if TYPE_CHECKING:
+    from spul.tasks._base import Task
 
 __all__ = ["TaskSettings"]
 
@@ -44,6 +46,8 @@ class TaskSettings(Settings):
         stop: with free answers, texts before which a written answer ends.
         prefix_tokens: for ``completion``, tokens of the text that are shown; 50 where missing.
         suffix_tokens: for ``completion``, most tokens of the text that are to follow; 50 where missing.
+        extraction_stride: for ``completion``, extraction likelihood is measured at every so many-th token of prefix and
+            continuation; not at all where missing, since each of these tokens costs a continuation of its own.
     """
 
     name: str = "classification"
@@ -60,16 +64,19 @@ class TaskSettings(Settings):
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     prefix_tokens: Annotated[int | None, Field(gt=0)] = None
     suffix_tokens: Annotated[int | None, Field(gt=0)] = None
+    extraction_stride: Annotated[int | None, Field(gt=0)] = None
 
     @property
     def is_free_text(self) -> bool:
         """Whether answers are texts, not labels."""
-        return self.name in FREE_TEXT
+        task = _task_called(self.name)
+        return task is not None and task.free_text
 
     @property
     def continued(self) -> str | None:
         """The field whose own continuation is the answer; ``None`` where answers have a column of their own."""
-        return self.fields[0] if self.name == "completion" else None
+        task = _task_called(self.name)
+        return self.fields[0] if task is not None and task.continues else None
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -84,23 +91,36 @@ class TaskSettings(Settings):
         if not isinstance(values, Mapping):
             return values
         name = values.get("name", "classification")
-        template = values.get("template", TASK_TEMPLATES.get(name, "sentiment"))
+        task = _task_called(name)
+        template = values.get("template", "sentiment" if task is None else task.template)
         if isinstance(template, str) and "{" not in template:
             if template not in TEMPLATES:
                 raise ValueError(
                     f"{unknown_name('template', template, TEMPLATES)}; or give a text with {{answer}} last"
                 )
             template = TEMPLATES[template]
-        own: dict[str, Any] = dict(FREE_TEXT.get(name, {}))
-        if name == "multiple_choice":
-            own = {"scoring": "letter"}
-        missing = {key: value for key, value in own.items() if values.get(key) is None}
+        defaults = {} if task is None else task.defaults
+        missing = {key: value for key, value in defaults.items() if values.get(key) is None}
         return {**values, "template": template, **missing}
 
     @model_validator(mode="after")
-    def _scoring_of_choices(self) -> TaskSettings:
-        if self.scoring is not None and self.name != "multiple_choice":
-            raise ValueError(f"`scoring` goes with `name: multiple_choice`, not with {self.name!r}; leave it out")
+    def _settings_of_the_task(self) -> TaskSettings:
+        from spul.tasks._base import TASKS
+
+        task = _task_called(self.name)
+        if task is None:
+            return self
+        everyone = {name: TASKS.get(name).own_settings for name in TASKS.names()}
+        for setting in sorted(set().union(*everyone.values()) - task.own_settings):
+            if getattr(self, setting) != type(self).model_fields[setting].default:
+                takers = [name for name, settings in everyone.items() if setting in settings]
+                raise ValueError(
+                    f"`{setting}` goes with `name: {'` or `'.join(takers)}`, not with {self.name!r}; leave it out"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _options_are_no_generic_answers(self) -> TaskSettings:
         if self.name == "multiple_choice":
             options = [text for text in self.generic_answers if text.upper() in LETTERS or text.isdigit()]
             if options:
@@ -113,16 +133,12 @@ class TaskSettings(Settings):
 
     @model_validator(mode="after")
     def _of_free_text(self) -> TaskSettings:
-        for name in ("max_new_tokens", "temperature", "top_p", "stop", "prefix_tokens", "suffix_tokens"):
-            tasks = ("completion",) if name.endswith("fix_tokens") else tuple(FREE_TEXT)
-            if self.name not in tasks and getattr(self, name) != type(self).model_fields[name].default:
-                raise ValueError(f"`{name}` goes with {' and '.join(tasks)}, not with {self.name!r}; leave it out")
         if self.is_free_text and self.labels:
             raise ValueError(f"`labels` are for tasks with labels; the answers of {self.name!r} are free. Leave it out")
         if self.is_free_text and self.truncate_field == "question":
             raise ValueError("the question is never cut; expected a document's field as `truncate_field`")
-        if self.name == "completion" and (self.chat or self.truncate_field):
-            raise ValueError("`completion` goes on with the text itself: leave out `chat` and `truncate_field`")
+        if self.continued is not None and (self.chat or self.truncate_field):
+            raise ValueError(f"`{self.name}` goes on with the text itself: leave out `chat` and `truncate_field`")
         return self
 
     @field_validator("labels", "generic_answers")
@@ -152,3 +168,10 @@ class TaskSettings(Settings):
                 f"generic answers must stand outside the labels; {both} are in both. Remove them from one."
             )
         return self
+
+
+def _task_called(name: Any) -> type[Task] | None:
+    """Return a task's class, ``None`` for a name that is none: that is an error of whoever builds the task."""
+    from spul.tasks._base import TASKS
+
+    return TASKS.get(name) if name in TASKS.names() else None

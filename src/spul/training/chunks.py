@@ -18,11 +18,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from spul.data.batches import Batch
+from spul.models.layout import split_by_length, split_by_size
+from spul.models.passes import can_pack
 from spul.models.prompted import PromptedModel
 from spul.models.teacher import TeacherAnswers
 from spul.training.step import LossTerms, MicroBatch, Objective, loss_terms
 
-__all__ = ["PassLoss", "pass_loss", "split_by_length"]
+__all__ = ["PassLoss", "pass_loss"]
+
+TOKENS_PER_CHUNK = 1024
+"""Where rows go end to end, a chunk saves memory alone: large enough for matrix products at their full rate."""
 
 OVERHEAD_ON_CPU = 64
 """What a further chunk costs beyond its tokens, in tokens."""
@@ -60,26 +65,6 @@ def pass_loss(
     return _chunked(model, micro, micro.batch, objective, teacher)
 
 
-def split_by_length(lengths: Sequence[int], overhead: int) -> list[list[int]]:
-    """Return the rows' numbers in chunks that together cost least, those of the shortest rows first.
-
-    A chunk costs its rows times its longest row, and ``overhead`` for being one. The best split of the rows in order of
-    length is found exactly, from the best splits of the shorter ones.
-    """
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    best, begins = [0], [0]
-    for end, row in enumerate(order, start=1):
-        cost, start = min((best[start] + (end - start) * lengths[row] + overhead, start) for start in range(end))
-        best.append(cost)
-        begins.append(start)
-    chunks: list[list[int]] = []
-    end = len(order)
-    while end:
-        chunks.append(sorted(order[begins[end] : end]))
-        end = begins[end]
-    return chunks[::-1]
-
-
 def _chunked(
     model: PromptedModel, micro: MicroBatch, batch: Batch, objective: Objective, teacher: TeacherAnswers | None
 ) -> PassLoss:
@@ -87,9 +72,8 @@ def _chunked(
     shared = model.extended(model.surroundings(), beginning)
     leaves = shared.leaves()
     batch = batch.without_beginning(len(beginning))
-    overhead = OVERHEAD_ON_CPU if model.device.type == "cpu" else OVERHEAD_ELSEWHERE
     sums = LossTerms(*(torch.zeros((), device=model.device) for _ in LossTerms._fields))
-    for rows in split_by_length(batch.lengths.tolist(), overhead):
+    for rows in _split(model, batch.lengths.tolist()):
         terms = loss_terms(model, replace(micro, batch=_rows(batch, rows)), objective, teacher, leaves)
         objective.total(terms).backward()
         sums = LossTerms(*(total + term.detach() for total, term in zip(sums, terms, strict=True)))
@@ -97,6 +81,12 @@ def _chunked(
     pairs = zip(shared.tensors(), leaves.tensors(), strict=True)
     back = torch.stack([(value * leaf.grad).sum() for value, leaf in pairs if leaf.grad is not None]).sum()
     return PassLoss(objective.total(sums) + back - back.detach(), sums)
+
+
+def _split(model: PromptedModel, lengths: list[int]) -> list[list[int]]:
+    if can_pack(model.base):
+        return split_by_size(lengths, TOKENS_PER_CHUNK)
+    return split_by_length(lengths, OVERHEAD_ON_CPU if model.device.type == "cpu" else OVERHEAD_ELSEWHERE)
 
 
 def _rows(batch: Batch, rows: Sequence[int]) -> Batch:

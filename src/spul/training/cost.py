@@ -45,12 +45,15 @@ def training_cost(
     seconds = sum(row["seconds"] for row in steps)
     tokens = round(sum(row["tokens_per_second"] * row["seconds"] for row in steps))
     cuda = model.device.type == "cuda"
+    on_accelerator = model.device.type != "cpu"
+    an_epoch = seconds / len(steps) * steps_per_epoch if steps else None
     everything = sum(row["seconds"] for row in log)
     flops = _training_flops(model, tokens, len(steps) * passes_per_step)
     return {
         "seconds": everything,
-        "accelerator_seconds": 0.0 if model.device.type == "cpu" else everything,
-        "seconds_per_epoch": seconds / len(steps) * steps_per_epoch if steps else None,
+        "accelerator_seconds": everything if on_accelerator else 0.0,
+        "seconds_per_epoch": an_epoch,
+        "accelerator_seconds_per_epoch": an_epoch if on_accelerator else 0.0,
         "steps": len(steps),
         "steps_per_epoch": steps_per_epoch,
         "tokens": tokens,

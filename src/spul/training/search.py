@@ -7,10 +7,12 @@ Here the rule is that of :mod:`spul.training.validation`, and every try stays in
 from __future__ import annotations
 
 import logging
+import random
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from spul.errors import ConfigError, DivergedError, ModelError
 from spul.models.prompted import PromptedModel
@@ -21,7 +23,7 @@ from spul.training.checkpoints import load_trained, save_trained
 from spul.training.targets import Targets
 from spul.training.train import train
 from spul.training.validation import resolve_sought, rule_in_words, validate
-from spul.types import Splits
+from spul.types import Example, Splits
 
 __all__ = ["SEARCH_FACT", "search_learning_rate"]
 
@@ -29,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 SEARCH_FACT = "learning_rate_search"
 """Key of the manifest's facts under which the rule, every try and the chosen rate stand."""
+
+TRAIN_ROWS = 100
+"""So many rows of either side of train are scored where there are no validation parts."""
 
 
 def search_learning_rate(
@@ -49,26 +54,23 @@ def search_learning_rate(
         run: an open run directory, locked by the caller.
         model: in its first state; its trained parameters require gradients, all others do not.
         task: poses the examples.
-        splits: the data, with both validation parts.
+        splits: the data. Without validation parts the choice is made on rows of train themselves, which the fact says:
+            where all of a forget set is to be unlearned, none of it can be held back.
         base_digest: binds the teacher's answers to the base model.
         targets: what forget rows are to be answered like, where the objective asks for it.
 
     Raises:
-        ConfigError: there are no validation parts to choose on.
+        ConfigError: one of the validation parts is empty, and the other is not.
         DivergedError: every rate diverged.
     """
-    if not splits.validation_forget or not splits.validation_retain:
-        raise ConfigError(
-            "train.learning_rate_search chooses on validation parts of forget and retain, but at least one is empty: "
-            "raise data.validation_share (the forget set may be too small for it), or name one train.learning_rate"
-        )
+    chosen_on = _rows_to_choose_on(run, splits)
     start = run.checkpoints_dir / "start.safetensors"
     save_trained(model, start)
     tries = []
     for rate in run.config.train.learning_rate_search:
         trial = _trial(run, rate)
         if trial.status == "started":
-            _try(trial, run, model, task, splits, base_digest, targets)
+            _try(trial, run, model, task, splits, chosen_on, base_digest, targets)
             load_trained(model, start)
         tries.append(_outcome(trial))
     scored = [found for found in tries if found["score"] is not None]
@@ -84,12 +86,35 @@ def search_learning_rate(
     else:
         logger.info("of %d learning rates %g scores best on validation", len(tries), best)
     budgeted = run.config.retain.budget is not None
-    fact = {"rule": rule_in_words(resolve_sought(run.config), budgeted=budgeted), "tries": tries, "chosen": best}
+    rule = rule_in_words(resolve_sought(run.config), budgeted=budgeted).replace("validation", chosen_on.part)
+    fact = {"rule": rule, "tries": tries, "chosen": best}
     run.record(
         facts={**run.manifest.facts, SEARCH_FACT: fact},
         cost={**run.manifest.cost, "search_seconds": sum(found["seconds"] for found in tries)},
     )
     return best
+
+
+class _ChosenOn(NamedTuple):
+    """The rows that a try is scored on, and the part that they are of: ``validation`` or ``train``."""
+
+    part: str
+    forget: Sequence[Example]
+    retain: Sequence[Example]
+
+
+def _rows_to_choose_on(run: Run, splits: Splits) -> _ChosenOn:
+    if splits.validation_forget and splits.validation_retain:
+        return _ChosenOn("validation", splits.validation_forget, splits.validation_retain)
+    if run.config.data.validation_share or splits.validation_forget or splits.validation_retain:
+        raise ConfigError(
+            "train.learning_rate_search chooses on validation parts of forget and retain, but at least one is empty: "
+            "raise data.validation_share (the forget set may be too small for it), set it to 0 to choose on rows of "
+            "train, or name one train.learning_rate"
+        )
+    generator = random.Random(run.config.seed)
+    drawn = [generator.sample(rows, min(len(rows), TRAIN_ROWS)) for rows in (splits.train_forget, splits.train_retain)]
+    return _ChosenOn("train", *drawn)
 
 
 def _trial(run: Run, rate: float) -> Run:
@@ -115,6 +140,7 @@ def _try(
     model: PromptedModel,
     task: Task,
     splits: Splits,
+    chosen_on: _ChosenOn,
     base_digest: str,
     targets: Targets | None,
 ) -> None:
@@ -133,8 +159,8 @@ def _try(
         found = validate(
             model,
             task,
-            task.pose_all(splits.validation_forget),
-            task.pose_all(splits.validation_retain),
+            task.pose_all(chosen_on.forget),
+            task.pose_all(chosen_on.retain),
             resolve_sought(run.config),
             targets,
         )

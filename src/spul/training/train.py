@@ -14,9 +14,11 @@ from transformers import TrainerCallback
 
 from spul.config import RunConfig
 from spul.errors import ConfigError
+from spul.methods import METHODS
 from spul.models.head import head_of
-from spul.models.prompted import PromptedModel
+from spul.models.prompted import PromptedModel, WithoutPrompt
 from spul.models.teacher import TeacherAnswers, compute_teacher
+from spul.models.teacher_store import stored_teacher
 from spul.runs import Run
 from spul.tasks import Task
 from spul.training.arguments import resolve_precision, training_arguments
@@ -26,7 +28,7 @@ from spul.training.checkpoints import latest_checkpoint
 from spul.training.chunks import pass_loss
 from spul.training.cost import training_cost
 from spul.training.denormals import flushed_denormals
-from spul.training.generic import with_generic_answers
+from spul.training.generic import with_answers_of, with_generic_answers
 from spul.training.plan import TrainingPlan
 from spul.training.step import Objective
 from spul.training.targets import Targets
@@ -86,7 +88,7 @@ def train(
     settings = config.train
     if learning_rate is not None:
         settings = settings.model_copy(update={"learning_rate": learning_rate})
-    rows = pose_rows(config, task, splits)
+    rows = pose_rows(config, model, task, splits)
     plan = TrainingPlan(rows.forget, rows.retain, settings, seed=config.seed, pad_id=model.pad_id)
     objective = Objective(config.objective, config.retain.alpha, config.retain.beta, targets)
     teacher_file = teacher_file or run.checkpoints_dir / "teacher.safetensors"
@@ -124,34 +126,57 @@ def train(
         _record_budget(run, budget.outcome(config.evaluation.bootstrap, config.seed))
 
 
-def pose_rows(config: RunConfig, task: Task, splits: Splits) -> PosedRows:
-    """Return a run's rows as token ids; forget rows with the answers that the objective aims at."""
+def pose_rows(config: RunConfig, model: PromptedModel, task: Task, splits: Splits) -> PosedRows:
+    """Return a run's rows as token ids; forget rows with the answers that the objective aims at.
+
+    Contrast rows stand beside the others where something is unlearned; those to forget only where the aim is a generic
+    answer.
+
+    Args:
+        config: of the run.
+        model: not trained yet, so that without its prompt it is the base model.
+        task: poses the examples.
+        splits: the data.
+    """
     objective = config.objective
+    unlearns = METHODS.get(config.method).stage == "unlearn"
     forget: list[Query] = []
     if objective is not None:
-        forget = task.pose_all(splits.train_forget)
-        if objective.target == "generic":
+        generic = objective.target == "generic"
+        contrast = splits.contrast_forget if generic and unlearns else ()
+        forget = task.pose_all([*splits.train_forget, *contrast])
+        if generic:
             forget = with_generic_answers(task, forget, config.seed)
+    retain: list[Query] = []
     # Rows that no term looks at would only take time; without them an epoch is one over the forget set (GA, RL).
-    retain_counts = bool(config.retain.alpha or config.retain.beta)
-    return PosedRows(
-        forget,
-        task.pose_all(splits.train_retain) if retain_counts else [],
-        task.pose_all(splits.validation_forget),
-        task.pose_all(splits.validation_retain),
-    )
+    if config.retain.alpha or config.retain.beta:
+        retain = task.pose_all(splits.train_retain)
+        if unlearns:
+            retain += _contrast_retain(config, model, task, splits)
+    return PosedRows(forget, retain, task.pose_all(splits.validation_forget), task.pose_all(splits.validation_retain))
+
+
+def _contrast_retain(config: RunConfig, model: PromptedModel, task: Task, splits: Splits) -> list[Query]:
+    queries = task.pose_all(splits.contrast_retain)
+    if config.data.contrast.answers == "own":
+        return queries
+    return with_answers_of(WithoutPrompt(model), task, queries)
 
 
 def teacher_answers(
     path: Path, config: RunConfig, model: PromptedModel, retain: list[Query], base_digest: str
 ) -> TeacherAnswers:
-    """Return the base model's answers to the retain rows, from ``path`` or computed and written there."""
+    """Return the base model's answers to the retain rows: this run's own, those of an earlier run, or new ones."""
     if path.exists():
-        teacher = TeacherAnswers.load(path, base_digest)
+        teacher = TeacherAnswers.load(path, base_digest, retain)
     else:
-        logger.info("computing the base model's answers on %d retain rows", len(retain))
-        teacher = compute_teacher(model, retain, base_digest, batch_size=config.evaluation.batch_size)
-        teacher.save(path)
+        size = config.evaluation.batch_size
+
+        def compute() -> TeacherAnswers:
+            logger.info("computing the base model's answers on %d retain rows", len(retain))
+            return compute_teacher(model, retain, base_digest, batch_size=size)
+
+        teacher = stored_teacher(path, model, retain, base_digest, batch_size=size, compute=compute)
     head_is_trained = any(parameter.requires_grad for parameter in head_of(model.base).parameters())
     return teacher.with_head_of(model) if head_is_trained else teacher
 

@@ -37,6 +37,7 @@ def build(
     *,
     command: str,
     checkpoint_every: int = 50,
+    device: str = "cpu",
     log: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Make the model in ``out``, or go on with it there, and return what ``build.json`` says.
@@ -47,6 +48,7 @@ def build(
         recipe: all that decides the weights, the data aside.
         command: recorded.
         checkpoint_every: steps between two saved training states; does not change the weights.
+        device: what is trained on; sums, and so the weights, are that device's own.
         log: takes lines of progress.
 
     Raises:
@@ -70,6 +72,7 @@ def build(
         bos=tokenizer.bos_token_id,
         eos=tokenizer.eos_token_id,
     )
+    torch.nn.Module.to(model, device)
     progress = pretrain(
         model,
         prepared.train,
@@ -84,6 +87,7 @@ def build(
         "training_tokens": progress.step * recipe.tokens_per_step,
         "training_loss": progress.loss,
         "cpu_seconds": {"preparation_last_sitting": preparation, "training": progress.cpu_seconds},
+        "device": device,
         "parameters": model.num_parameters(),
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
     }

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from spul.errors import DataError, MissingDependencyError
 
-__all__ = ["Phrase", "Split", "default_cache", "default_data_root", "read_documents", "read_phrases"]
+__all__ = ["Phrase", "Split", "default_data_root", "read_documents", "read_phrases"]
 
 Split = Literal["train", "valid"]
 PhraseSplit = Literal["train_retain", "train_forget", "test_retain", "test_forget"]
@@ -32,11 +32,6 @@ def default_data_root(environment: Mapping[str, str] = os.environ) -> Path:
     """Return ``$SPUL_DATA``, or ``../shared/data`` beside the repository where it is not set."""
     beside = Path(__file__).resolve().parents[4].parent / "shared" / "data"
     return Path(environment.get("SPUL_DATA", beside))
-
-
-def default_cache(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return ``$SPUL_CACHE``, or ``~/.cache/spul`` where it is not set; what is built on this machine goes there."""
-    return Path(environment.get("SPUL_CACHE", Path.home() / ".cache" / "spul")).expanduser()
 
 
 def read_documents(root: Path, split: Split) -> list[str]:

@@ -1,4 +1,7 @@
-"""Next-token pre-training on one core: Muon on the matrices, AdamW on the rest, resumable bit for bit."""
+"""Next-token pre-training: Muon on the matrices, AdamW on the rest; on one core resumable bit for bit.
+
+On an accelerator products are in bfloat16, the weights in float32.
+"""
 
 from __future__ import annotations
 
@@ -145,8 +148,10 @@ def _step(model: LlamaForCausalLM, optimizers: dict[str, Optimizer], batch: _Bat
 
 
 def _loss(model: LlamaForCausalLM, inputs: Tensor, targets: Tensor, *, reduction: str) -> Tensor:
-    logits = model(input_ids=inputs, use_cache=False).logits
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction=reduction)
+    device = model.device
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type != "cpu"):
+        logits = model(input_ids=inputs.to(device), use_cache=False).logits
+    return F.cross_entropy(logits.float().flatten(0, 1), targets.to(device).flatten(), reduction=reduction)
 
 
 def _batch(tokens: NDArray[np.integer], order: NDArray[np.integer], step: int, recipe: Recipe) -> _Batch:

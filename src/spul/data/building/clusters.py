@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Annotated, Any
 
@@ -12,7 +12,8 @@ from jaxtyping import Float, Int
 from pydantic import Field
 
 from spul.data.building.rule import Fitted, RawRow, Rule, Share, draw_groups
-from spul.errors import DataError, MissingDependencyError
+from spul.data.sentences import Embed, sentence_encoder, unit_rows
+from spul.errors import DataError
 
 __all__ = ["Clusters"]
 
@@ -24,8 +25,6 @@ STARTS = 4
 
 TERMS, NEAREST = 8, 50
 """A cluster is described by the commonest words of the rows nearest to its centre."""
-
-Embed = Callable[[Sequence[str]], np.ndarray]
 
 
 class Clusters(Rule):
@@ -55,7 +54,7 @@ class Clusters(Rule):
             raise DataError(
                 f"expected at least {self.count} different texts for as many clusters, got {len(set(texts))}"
             )
-        embed = _tfidf(texts, seed) if self.embedder is None else _sentences(self.embedder)
+        embed = _tfidf(texts, seed) if self.embedder is None else sentence_encoder(self.embedder)
         vectors = embed(texts)
         centres = _centres(vectors, self.count, seed)
         groups: defaultdict[str, set[int]] = defaultdict(set)
@@ -85,25 +84,7 @@ def _tfidf(texts: Sequence[str], seed: int) -> Embed:
         raise DataError(f"the texts have too few words in common to be clustered: {error}") from error
     svd = TruncatedSVD(min(DIMENSIONS, counts.shape[1] - 1), random_state=seed) if counts.shape[1] > 2 else None
     reduce: Any = svd.fit(counts).transform if svd is not None else lambda sparse: sparse.toarray()
-    return lambda rows: _unit(reduce(words.transform(rows)))
-
-
-def _sentences(model: str) -> Embed:
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        raise MissingDependencyError(
-            "embedding with sentence-transformers needs it installed: pip install 'spul[clusters]', or leave "
-            "--embedder out for TF-IDF"
-        ) from error
-    encoder = SentenceTransformer(model)
-    return lambda rows: _unit(np.asarray(encoder.encode(list(rows), show_progress_bar=False)))
-
-
-def _unit(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Float[np.ndarray, "n d"] = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-9)
-    return unit
+    return lambda rows: unit_rows(reduce(words.transform(rows)))
 
 
 def _centres(vectors: Float[np.ndarray, "n d"], count: int, seed: int) -> Float[np.ndarray, "k d"]:
@@ -111,7 +92,7 @@ def _centres(vectors: Float[np.ndarray, "n d"], count: int, seed: int) -> Float[
     from sklearn.cluster import KMeans
 
     found = KMeans(count, n_init=STARTS, random_state=seed).fit(vectors[np.linalg.norm(vectors, axis=1) > 0])
-    return _unit(found.cluster_centers_)
+    return unit_rows(found.cluster_centers_)
 
 
 def _nearest(vectors: Float[np.ndarray, "n d"], centres: Float[np.ndarray, "k d"]) -> Int[np.ndarray, " n"]:

@@ -1,0 +1,134 @@
+"""DialogSum: summaries of dialogues. Chen et al. 2021 (arXiv:2105.06762)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from spul.benchmarks.catalogue._base import BENCHMARKS, Asked, Benchmark, Column, Section
+from spul.benchmarks.catalogue._free_text import FREE_FULL, FREE_SMALL, HEALTH_NOTE
+from spul.benchmarks.maker import DEEP, Maker
+from spul.benchmarks.profiles import Profile
+
+__all__ = ["DialogSum"]
+
+SPLITS = ("train_forget", "test_forget", "train_retain", "test_retain")
+SMALL_ROWS = {"train_retain": 80, "test_retain": 60}
+SMALL_LENGTH = 128
+"""Tokens of prompt and summary together; the dialogue is cut, the summary never."""
+
+
+@dataclass(frozen=True)
+class _Maker(Maker):
+    """Jobs on the four splits."""
+
+    name: str
+    folder: str
+    small: bool
+
+    def prefix(self, seed: int) -> str:
+        """Return base and seed."""
+        return f"{self.name}-{self.base.slug}-s{seed}"
+
+    def starting(self) -> Mapping[str, Any]:
+        """Return nothing beside the profile."""
+        return {}
+
+    def common(self, seed: int, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the rows; the same text fits in with a prompt and without."""
+        room = values.get("prompt", {}).get("num_virtual_tokens", 0)
+        return {
+            "data": {
+                "folder": self.folder,
+                "columns": {"answer": "summary"},
+                "seed": seed,
+                "validation_share": 0.0,
+                "max_rows": SMALL_ROWS if self.small else {},
+            },
+            "task": {
+                "name": "summarization",
+                **({"max_length": SMALL_LENGTH + room, "max_new_tokens": 64} if self.small else {}),
+            },
+            "seed": seed,
+        }
+
+
+def _of_splits(metric: str) -> tuple[Column, ...]:
+    return tuple(Column(split.replace("_", " "), split, metric) for split in SPLITS)
+
+
+@BENCHMARKS.register("dialogsum")
+class DialogSum(Benchmark):
+    """Summaries of everyday dialogues (Chen et al. 2021); those about work are forgotten."""
+
+    name: ClassVar[str] = "dialogsum"
+    title: ClassVar[str] = "DialogSum"
+    folder: ClassVar[str] = "sum_dialogsum"
+    source: ClassVar[str] = (
+        "it is a directory with train_forget, train_retain, test_forget and test_retain, each with document and summary"
+    )
+    methods: ClassVar[tuple[str, ...]] = ("ga", "ga_kl", "ga_gd", "spul", DEEP)
+    profiles: ClassVar[Mapping[str, Profile]] = {
+        "small": FREE_SMALL,
+        "full": FREE_FULL,
+    }
+    scores_pretrained: ClassVar[bool] = False
+    sections: ClassVar[tuple[Section, ...]] = (
+        Section(
+            "ROUGE-L recall of the written summary, %",
+            _of_splits("rouge:l_recall"),
+            "On forget splits the aim is the retrained model's number, neither more nor less.",
+        ),
+        Section("ROUGE-L F1, %", _of_splits("rouge:l_f1")),
+        Section("ROUGE-1 F1, %", _of_splits("rouge:1_f1")),
+        Section(
+            "Memorisation, %",
+            (
+                Column("probability, train forget", "train_forget", "probability"),
+                Column("exact memorisation, train forget", "train_forget", "exact_memorization"),
+                Column("extraction strength, train forget", "train_forget", "extraction_strength"),
+                Column("exact memorisation, train retain", "train_retain", "exact_memorization"),
+                Column("exact memorisation, test retain", "test_retain", "exact_memorization"),
+            ),
+        ),
+        Section(
+            "What is written, %",
+            tuple(
+                Column(f"{split.replace('_', ' ')}: {short}", split, metric)
+                for split in ("test_forget", "test_retain")
+                for short, metric in (
+                    ("generic", "generic_rate"),
+                    ("repeated 4-grams", "repetition_rate"),
+                    ("empty", "empty_answer_rate"),
+                )
+            ),
+            HEALTH_NOTE,
+        ),
+        Section(
+            "Privacy",
+            (
+                Column("membership AUC, loss", "", "membership_auc"),
+                Column("membership AUC, P(generic)", "", "membership_auc_generic"),
+            ),
+            "How well train forget is told from test forget; the retrained model's number is the aim.",
+        ),
+    )
+
+    def maker(self, asked: Asked) -> Maker:
+        """Return the maker of jobs on the four splits."""
+        return _Maker(asked.base, asked.root, self.name, self.place(asked), asked.small)
+
+    def about(self, asked: Asked) -> list[str]:
+        """Return which rows there are."""
+        told = (
+            "Two parts of DialogSum, split anew; forget is the dialogues on work and job hunting. ROUGE is against the "
+            "first reference."
+        )
+        if not asked.small:
+            return [f"{told} All rows."]
+        rows = ", ".join(f"{count} of {split.replace('_', ' ')}" for split, count in SMALL_ROWS.items())
+        return [
+            f"{told} Drawn by the seed: {rows}; the other splits whole. Dialogues are cut so that {SMALL_LENGTH} "
+            "tokens hold them and their summaries."
+        ]

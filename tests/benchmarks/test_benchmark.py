@@ -1,0 +1,103 @@
+"""``spul benchmark`` end to end on a tiny base: the page, every number, nothing run twice, clear refusals."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from spul.benchmarks import benchmark as benchmarks
+from spul.benchmarks import running
+from spul.benchmarks.benchmark import Request
+from spul.benchmarks.catalogue import BENCHMARKS
+from spul.errors import ConfigError, DataError
+from spul.studies import runner
+from tests.benchmarks.setting import tiny_profile, write_base, write_root
+from tests.benchmarks.test_reproduce import done, in_this_process
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("benchmark")
+    write_root(directory)
+    write_base(directory)
+    return directory
+
+
+@pytest.fixture(autouse=True)
+def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    done.clear()
+    monkeypatch.setattr(running, "run_jobs", partial(runner.run_jobs, do=in_this_process))
+
+
+def asked(place: Path, name: str, **values: object) -> Request:
+    request = Request(
+        name,
+        model=str(place / "base"),
+        small=True,
+        out=place / "out",
+        runs=place / "runs",
+        data_root=place / "data",
+        cache=place / "cache",
+    )
+    return replace(request, **values)  # type: ignore[arg-type]
+
+
+def test_one_command_trains_scores_and_tells(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BENCHMARKS.get("sst2"), "profiles", {"small": tiny_profile()})
+    request = asked(place, "sst2", methods=("ga_gd", "spul"))
+    page, files = benchmarks.run_benchmark(request)
+    assert done == [f"sst2_entity-base-s1-{arm}" for arm in ("base", "retrained", "ga_gd", "spul")]
+    assert [row.key for row in page.scores.rows][:5] == ["pretrained", "base", "retrained", "ga_gd", "spul"]
+    text = files[0].read_text(encoding="utf-8")
+    for words in ("Always “negative”", "| SPUL, input level |", "--method ga_gd --method spul", "Seed 1."):
+        assert words in text
+    with files[1].open(encoding="utf-8", newline="") as file:
+        rows = {(row["row"], row["split"], row["metric"]): row for row in csv.DictReader(file)}
+    gap = rows["spul", "test_forget", "unlearning_gap:accuracy"]
+    # Every model stands beside the one retrained model, though none of the runs scored both.
+    values = [float(rows[row, "test_forget", "accuracy"]["value"]) for row in ("spul", "retrained")]
+    assert float(gap["value"]) == pytest.approx(abs(values[0] - values[1]), abs=1e-5)
+    assert float(rows["spul", "test_retain", "accuracy"]["low"]) <= 1
+    done.clear()
+    assert benchmarks.run_benchmark(request).files[0].read_text(encoding="utf-8") == text
+    assert done == []
+
+
+def test_what_does_not_fit_is_refused_before_anything_runs(place: Path) -> None:
+    for values, message in (
+        ({"name": "sst"}, r"unknown benchmark 'sst'. Did you mean 'sst2'"),
+        ({"methods": ("spull",)}, r"unknown method 'spull'. Did you mean 'spul'"),
+        ({"methods": ("retrain",)}, "is in every table"),
+        ({"subset": "sst2_entitie"}, "--subset: unknown subset 'sst2_entitie'"),
+        ({"name": "mmlu", "subset": "x"}, "mmlu has no subsets"),
+        ({"seeds": (1, 1)}, "expected different seeds"),
+        ({"data": "hf:someone/some"}, "is read from a directory"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            benchmarks.run_benchmark(asked(place, **{"name": "sst2", **values}))  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"expected the rows of tofu in .* hf:locuslab/TOFU"):
+        benchmarks.run_benchmark(asked(place, "tofu"))
+    assert done == []
+
+
+def test_every_arm_of_sst2_has_the_same_rows_and_the_same_tries(place: Path) -> None:
+    jobs = {job.name.rpartition("-")[2]: job.config for job in benchmarks.jobs_of(asked(place, "sst2"))}
+    assert all(config.data.contrast.evaluate for config in jobs.values())
+    assert {config.data.validation_share for config in jobs.values()} == {0.1}
+    arms = {name: config for name, config in jobs.items() if name not in ("base", "retrained")}
+    assert {(len(c.train.learning_rate_search), c.train.search_max_steps) for c in arms.values()} == {(3, 20)}
+    gated = {name for name, config in arms.items() if config.scope.name == "gate"}
+    assert gated == {"spul_names", "spul_deep_names", "spul_deep_gate"}
+    assert all(arms[name].scope.retain and arms[name].data.contrast.retain_rows for name in gated)
+    assert arms["spul_deep_matched"].data.holdout is not None
+    assert {name for name, config in arms.items() if config.prompt.kind == "prefix"} == {
+        "spul_deep",
+        "spul_deep_names",
+        "spul_deep_gate",
+        "spul_deep_matched",
+    }
+    assert arms["rl_gd"].retain.alpha == 1.0
