@@ -55,6 +55,7 @@ def test_every_form_is_judged_once_and_says_what_it_rests_on() -> None:
         ({"generic": 0.3}, "unlikely"),
         ({"retain": 0.60}, "open"),
         ({"last_loss": 3.9}, "unlikely"),
+        ({"last_loss": 3.9, "steps": 5}, "open"),
         ({"last_loss": float("nan"), "diverged": True}, "open"),
     ],
 )
@@ -71,6 +72,9 @@ def test_a_gate_needs_a_prompt_behind_it() -> None:
     dead = tuple(replace(probe, last_loss=probe.first_loss, generic=0.0) for probe in FACTS.probes)
     assert likelihood("gate", probes=dead) == "unlikely"
     assert warned("forget loss does not move (input and deep)", probes=dead)
+    few = tuple(replace(probe, steps=5) for probe in dead)
+    assert likelihood("gate", probes=few) == "likely"
+    assert not warned("does not move", probes=few)
 
 
 def test_match_mode_takes_nothing_back_that_is_known_by_heart() -> None:

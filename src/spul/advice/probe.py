@@ -96,7 +96,7 @@ def look(
 def _probe(
     config: RunConfig, form: str, base: LoadedBase, identity: BaseIdentity, task: Task, splits: Splits, seconds: float
 ) -> ProbeResult:
-    """Train a prompt of one form for a while; the time for the base's own answers counts."""
+    """Train a prompt of one form for so many seconds; getting ready, and scoring, come on top."""
     started = time.monotonic()
     short = _short(config, form)
     model = prompt_part(short, base, identity, task.answers.generic).model
@@ -111,7 +111,7 @@ def _probe(
     plan = TrainingPlan(rows.forget, rows.retain, short.train, seed=config.seed, pad_id=model.pad_id)
     teacher = compute_teacher(model, rows.retain, identity.digest, batch_size=64) if config.retain.beta else None
     objective = Objective(config.objective, config.retain.alpha, config.retain.beta)
-    losses = _train(model, plan, objective, teacher, short.train, until=started + seconds)
+    losses = _train(model, plan, objective, teacher, short.train, until=time.monotonic() + seconds)
     tenth = max(1, len(losses) // 10)
     forget, retain = (
         score_split(model, task, task.pose_all(draw(splits[f"validation_{side}"], MOST_SCORED, config.seed)))

@@ -17,6 +17,8 @@ __all__ = ["Advice", "Form", "Likelihood", "weigh"]
 
 Likelihood = Literal["likely", "open", "unlikely"]
 
+FEWEST_STEPS = 30
+"""Of fewer steps nothing can be said: the rate has hardly risen."""
 MOVED = 0.8
 """A forget loss that ends above that share of where it began has not moved."""
 DEAD_LOGPROB = -8.0
@@ -83,6 +85,9 @@ def _prompt(facts: Facts, probe: ProbeResult) -> Form:
     if probe.diverged:
         likelihood: Likelihood = "open"
         why = f"the loss was not finite after {probe.steps} steps at {probe.learning_rate:g}; try a lower rate"
+    elif probe.steps < FEWEST_STEPS:
+        likelihood = "open"
+        why = f"only {probe.steps} step(s) fitted into the time, which say nothing; give it more (--seconds)"
     elif not moved(probe) or probe.generic < HALF:
         likelihood = "unlikely"
     elif probe.generic >= FORGETS and lost <= COSTLY:
@@ -108,8 +113,8 @@ def _gate(facts: Facts) -> Form:
         f"a detector catches {facts.gate_caught:.0%} of new forget rows and touches {facts.gate_touched:.1%} of new "
         f"retain rows (ε = {facts.gate_epsilon:.0%})"
     )
-    alive = any(moved(probe) and probe.generic >= HALF for probe in facts.probes)
-    if not alive:
+    told = [probe for probe in facts.probes if probe.steps >= FEWEST_STEPS]
+    if told and not any(moved(probe) and probe.generic >= HALF for probe in told):
         return Form("gate", "unlikely", f"{why}, but there is no prompt to put behind it", basis, ("scope=gate",))
     likelihood: Likelihood = (
         "likely" if facts.gate_caught >= CAUGHT else "open" if facts.gate_caught >= SOME_CAUGHT else "unlikely"
@@ -124,7 +129,7 @@ def _match(facts: Facts) -> Form:
     )
     why = (
         f"the base is right on {facts.right_train_forget:.0%} of forget rows it trained on and on "
-        f"{facts.right_new_forget:.0%} of new ones"
+        f"{facts.right_new_forget:.0%} of rows held out here (new ones, unless its training had them)"
     )
     if facts.memorised > MEMORISED:
         return Form("match", "unlikely", f"{why}: what is known by heart stays so", basis, ("method=spul_matched",))
@@ -143,7 +148,7 @@ def _weights() -> Form:
 
 
 def _warnings(facts: Facts) -> Iterator[str]:
-    still = [probe.form for probe in facts.probes if not moved(probe)]
+    still = [probe.form for probe in facts.probes if probe.steps >= FEWEST_STEPS and not moved(probe)]
     if still:
         yield (
             f"the forget loss does not move ({' and '.join(still)}): with a longer run it has not moved either, where "
@@ -160,7 +165,7 @@ def _warnings(facts: Facts) -> Iterator[str]:
         yield (
             f"length alone tells forget from retain rows (AUC {facts.length_auc:.2f}): a prompt learns that first. "
             + (
-                "Contrast rows are on, which takes it away"
+                "Contrast rows are on, which takes some of it away"
                 if facts.contrast
                 else "Set data.contrast.retain_rows=2 and "
                 "data.contrast.forget_rows=1 if what is forgotten has a name, or use a gate"
