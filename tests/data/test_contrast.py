@@ -100,6 +100,13 @@ def test_given_names_of_several_words() -> None:
     assert all("Boris" not in text(row) for row in contrast.retain), "rows without a name have no contrast"
 
 
+def test_no_forgotten_name_is_kept_where_others_are_few() -> None:
+    both = [Example(str(i), {"text": f"Anna met Boris {i}"}, "good") for i in range(4)]
+    settings = ContrastSettings(retain_rows=1, names=FORGOTTEN, others=("Xenia", "Yves"))
+    contrast = make_contrast(settings, both, rows(KEPT, 2), both, generic=(), seed=0)
+    assert [text(row) for row in contrast.retain] == [f"Yves met Yves {i}" for i in range(4)]
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -16,7 +16,9 @@ from spul.models.prompted import PromptedModel
 from spul.models.surroundings import Surroundings
 from spul.probing import ProbeResult, probe
 from spul.probing.canaries import load_canaries, words
-from spul.probing.probe import _whose
+from spul.probing.endpoint import Reply
+from spul.probing.probe import _whose, judged
+from spul.probing.surfaces import SURFACES, Ask
 from spul.runs import Run
 from tests.exports.made import SECRET, write_run
 from tests.probing.fake import FLAWS, ONLY_COUNTED, Engine, serving
@@ -70,6 +72,20 @@ def test_answers_alone_show_it_where_tokens_are_not_counted(run: Run, model: Pro
     result = probed(run, model, flaw, counts=False)
     assert FLAWS[flaw] in failed(result) or (FLAWS[flaw] == "*" and not result.passed)
     assert not result.counted
+
+
+def test_one_refusal_does_not_hide_what_the_others_let_through(run: Run) -> None:
+    canaries = load_canaries(run)
+    surface = next(each for each in SURFACES if each.name == "completion")
+    first, second = (Ask((canary,), {}) for canary in canaries.canaries)
+    bare = Reply(200, (second.canaries[0].expected["plain"].bare[0],))
+    for replies, verdict in (
+        ([(first, Reply(500)), (second, bare)], "bypassed"),
+        ([(first, Reply(500)), (second, Reply(500))], "refused"),
+        ([(first, Reply(404)), (second, Reply(404))], "absent"),
+    ):
+        (check,) = judged("url", "model", canaries, {surface: replies}).checks
+        assert check.verdict == verdict
 
 
 def test_ways_that_are_left_out_are_not_asked(run: Run, model: PromptedModel) -> None:

@@ -251,7 +251,9 @@ def _renamed(
     known = [(row, names) for row in rows if (names := finder.found(text_of(row)))]
 
     def new(names: Sequence[str]) -> dict[str, str]:
-        return dict(zip(names, rng.sample(others, len(names)), strict=True)) if len(names) <= len(others) else {}
+        # A name that is left as it is would be kept, so where others are few, one stands for several.
+        drawn = rng.sample(others, len(names)) if len(names) <= len(others) else rng.choices(others, k=len(names))
+        return dict(zip(names, drawn, strict=True))
 
     return _copies(known, count, rng, lambda row, names: _exchanged(row, finder, new(names)))
 

@@ -211,7 +211,7 @@ class _Count(NamedTuple):
             {len(ids) for ids in shaped(surface.shape, text, canaries.tokenizer, 0).readings} for text in texts
         )
         own = reply.prompt_tokens - p
-        if own in spelt:
+        if not spelt or own in spelt:
             return cls(p, p)
         # A name that is a token takes one; how the text beside it is merged may differ by another.
         near = own < min(spelt) and any(0 < own - length <= SOFT_NAMES + 1 for length in without)
@@ -221,11 +221,14 @@ class _Count(NamedTuple):
 def _check(
     surface: Surface, replies: Replies, counts: Sequence[_Count], counted: bool, controls: frozenset[int]
 ) -> Check:
-    failed = next((reply.status for _, reply in replies if reply.status != 200), None)
     if not replies:
         return Check(surface.name, "absent", surface.about)
-    if failed is not None:
-        return Check(surface.name, "absent" if failed in (404, 405) else "refused", surface.about, status=failed)
+    # One refusal must not hide what the others let through.
+    answered = [(each, count) for each, count in zip(replies, counts, strict=True) if each[1].status == 200]
+    if not answered:
+        status = replies[0][1].status
+        return Check(surface.name, "absent" if status in (404, 405) else "refused", surface.about, status=status)
+    replies, counts = [each for each, _ in answered], [count for _, count in answered]
     said = [] if surface.soft_text else _said(surface, replies, controls)
     kinds = {kind: said.count(kind) for kind in ("prompted", "bare", "other")}
     verdict = _of_tokens(counts, counted) or _of_answers(kinds, surface)
