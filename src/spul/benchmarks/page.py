@@ -89,11 +89,12 @@ def as_terminal(page: Page) -> Table:
 
     section = page.sections[0]
     table = Table(title=f"{page.title}: {section.heading}", title_justify="left", box=None, header_style="bold")
-    table.add_column("model")
+    table.add_column("model", overflow="fold")
     for column in section.columns:
-        table.add_column(column.heading, justify="right")
+        table.add_column(column.heading, justify="right", overflow="fold")
     for row in shown(page.scores, section):
-        table.add_row(row.title, *_cells(page.scores, section, row))
+        # An interval stands under its number: eight columns of both on a line are wider than a terminal.
+        table.add_row(row.title, *(cell.replace(" (", "\n(", 1) for cell in _cells(page.scores, section, row)))
     return table
 
 
