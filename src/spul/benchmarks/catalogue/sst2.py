@@ -99,14 +99,28 @@ class SST2(FourSplits):
         arm.name: arm
         for arm in (
             Arm("rl_gd", "rl", {"retain": {"alpha": 1.0}}, "RL + GD"),
-            Arm("spul_names", "spul", merged(NAMES, GATE), "SPUL, input level, contrast rows"),
-            Arm("spul_deep_names", "spul", merged(NAMES, GATE), "SPUL, deep, contrast rows", deep=True),
+            Arm(
+                "spul_names",
+                "spul",
+                merged(NAMES, GATE),
+                "SPUL, input level, contrast rows",
+                short="input, contrast",
+            ),
+            Arm(
+                "spul_deep_names",
+                "spul",
+                merged(NAMES, GATE),
+                "SPUL, deep, contrast rows",
+                deep=True,
+                short="deep, contrast",
+            ),
             Arm(
                 "spul_deep_gate",
                 "spul",
                 merged(BEHIND_A_GATE, GATE),
                 "SPUL, deep, made for a gate (α = β = 0.1)",
                 deep=True,
+                short="deep, α = 0.1",
             ),
             Arm(
                 "spul_deep_matched",
@@ -114,6 +128,7 @@ class SST2(FourSplits):
                 {"objective": {"source": "heldout"}},
                 "SPUL, deep, match mode (heldout)",
                 deep=True,
+                short="deep, match mode",
             ),
         )
     }
