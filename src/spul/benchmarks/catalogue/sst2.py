@@ -93,12 +93,19 @@ class SST2(FourSplits):
     subsets: ClassVar[tuple[str, ...]] = datasets
     methods: ClassVar[tuple[str, ...]] = (
         *("ga", "rl", "ga_kl", "ga_gd", "rl_gd"),
-        *("spul", DEEP, "spul_names", "spul_deep_names", "spul_deep_gate", "spul_deep_matched"),
+        *("spul", DEEP, "spul_suffix", "spul_names", "spul_deep_names", "spul_deep_gate", "spul_deep_matched"),
     )
     arms: ClassVar[Mapping[str, Arm]] = {
         arm.name: arm
         for arm in (
             Arm("rl_gd", "rl", {"retain": {"alpha": 1.0}}, "RL + GD"),
+            Arm(
+                "spul_suffix",
+                "spul",
+                {"prompt": {"placement": "suffix"}},
+                "SPUL, input level, behind the text",
+                short="suffix",
+            ),
             Arm(
                 "spul_names",
                 "spul",
