@@ -100,19 +100,15 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("task", "row", "message"),
     [
-        ("qa", {"question": "who is it ?", "answer": "anna " * 200}, "questions are never cut"),
+        ("qa", {"question": "who is it ?", "answer": "anna " * 200}, "within 97 tokens (9 of prompt, 200 of answer)"),
         ("qa", {"question": "who is it ? " * 60, "answer": "anna"}, "questions are never cut"),
-        (
-            "summarization",
-            {"document": "the film " * 9, "answer": "dull " * 200},
-            "leave no room for any of 'document'",
-        ),
+        ("summarization", {"document": "the film", "answer": "dull " * 200}, "no room for any of 'document' within 97"),
     ],
 )
 def test_answers_and_questions_longer_than_the_context(
     spul: Spul, tmp_path: Path, base: Path, task: str, row: dict[str, str], message: str
 ) -> None:
-    """The context is 128 tokens; only a document gives way."""
+    """A context of 128 tokens, of which 30 are virtual and one is the end; only a document gives way."""
     field = next(iter(row))
     forget = write(tmp_path / "forget.jsonl", [row])
     retain = write(tmp_path / "retain.jsonl", [{field: "what is so good ?", "answer": "a film"}])
@@ -120,9 +116,10 @@ def test_answers_and_questions_longer_than_the_context(
         spul,
         *("data", "check", "--model", base, "--forget", forget, "--retain", retain),
         *(f"task.name={task}", "task.generic_answers=[it is unknown]", "task.max_new_tokens=8"),
-        *(f"task.template=text : {{{field}}} answer : {{answer}}", "data.validation_share=0"),
+        *(f"data.test_forget={forget}", f"data.test_retain={retain}", "data.validation_share=0"),
+        *("--template", f"text : {{{field}}} answer : {{answer}}"),
     )
-    assert message in told and "128" in told
+    assert message in told
 
 
 @pytest.fixture

@@ -47,14 +47,14 @@ def world(kind: AnswerKind, count: int, seed: int, *, silent: bool = False) -> P
 
 
 def results(kind: AnswerKind, places: Places, resamples: int = 2) -> dict[str, MetricResult]:
-    """Return every metric of that kind by the name of its file, ``/``, task, place and key."""
-    found = {}
+    """Return every metric of that kind by the name of its file, ``/``, place and key; by the first task that has it."""
+    found: dict[str, MetricResult] = {}
     for task in TASKS[kind]:
         scored = Scored(places, answers_of(kind), Bootstrap(resamples), task)
-        for name in METRICS.names():
+        for name in set(METRICS.names()) - {key.partition("/")[0] for key in found}:
             for metric in METRICS.get(name).variants():
                 rows = metric.rows(scored) if kind in metric.kinds else ()
-                found |= {f"{name}/{task}/{where}/{metric.key}": result for where, result in rows}
+                found |= {f"{name}/{where}/{metric.key}": result for where, result in rows}
     return found
 
 
