@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -55,6 +56,10 @@ def test_one_command_trains_scores_and_tells(place: Path, monkeypatch: pytest.Mo
     text = files[0].read_text(encoding="utf-8")
     for words in ("Always “negative”", "| SPUL, input level |", "--method spul", "Seed 1."):
         assert words in text
+    alt = re.search(rf"!\[(.*)\]\({files[2].name}\)", text)
+    assert alt is not None
+    assert re.findall(r"[.;] ([^.;]*): forget", alt[1]) == ["fine-tuned base", "retrained", "GA + GD", "SPUL, input"]
+    assert files[2].read_bytes().startswith(b"\x89PNG")
     with files[1].open(encoding="utf-8", newline="") as file:
         rows = {(row["row"], row["split"], row["metric"]): row for row in csv.DictReader(file)}
     gap = rows["spul", "test_forget", "unlearning_gap:accuracy"]
