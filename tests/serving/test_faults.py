@@ -56,7 +56,7 @@ def body(**more: object) -> dict[str, object]:
         (json.dumps(body(n=9)).encode(), 400, "n"),
         (json.dumps(body(temperature=2.1)).encode(), 400, "temperature"),
         (json.dumps(body(top_p=0)).encode(), 400, "top_p"),
-        (json.dumps(body(stop=["a"] * 5)).encode(), 400, "stop"),
+        (json.dumps(body(stop=["a"] * 17)).encode(), 400, "stop"),
         (json.dumps(body(stop="")).encode(), 400, "stop"),
         (json.dumps(body(prompt="")).encode(), 400, "prompt"),
         (json.dumps(body(prompt=[])).encode(), 400, "prompt"),
