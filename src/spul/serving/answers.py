@@ -110,7 +110,10 @@ def _completion_scores(scores: Sequence[TokenScore] | None) -> dict[str, Any] | 
 
 def _by_text(top: Sequence[tuple[str, float]]) -> dict[str, float]:
     """Return log-probabilities by text; of tokens that look alike, such as parts of a character, the likeliest."""
-    return dict(reversed(top))
+    found: dict[str, float] = {}
+    for token, logprob in top:
+        found.setdefault(token, logprob)
+    return found
 
 
 def _chat_scores(scores: Sequence[TokenScore] | None) -> dict[str, Any] | None:
