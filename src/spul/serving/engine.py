@@ -256,8 +256,14 @@ class Engine:
                 each.job.deliver(each.index, _merged([*each.held, Piece("", 0, (), "length")]))
                 continue
             greedy = each.row.sampling.temperature == 0
-            each.token = best[n] if greedy else each.row.choose(logits[n])
-            piece = each.row.accept(each.token, logits[n])
+            try:
+                each.token = best[n] if greedy else each.row.choose(logits[n])
+                piece = each.row.accept(each.token, logits[n])
+            except Exception as error:
+                # What is one row's own does not end those beside it.
+                self._fail_all([each.job], error)
+                each.done = True
+                continue
             if piece is None:
                 continue
             each.done = piece.finish is not None

@@ -142,6 +142,11 @@ class Keys:
         self._callers = {key.sha256: Caller(key) for key in rights}
         self._anybody = Caller(KeyRights(name="-", sha256="0" * 64, metrics=True, echo_logprobs=True))
 
+    @property
+    def needed(self) -> bool:
+        """Whether a request has to have one."""
+        return bool(self._callers)
+
     def caller(self, authorization: str | None) -> Caller:
         """Return who sends a request with this ``Authorization`` header.
 
