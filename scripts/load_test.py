@@ -107,7 +107,7 @@ class Question:
     answers: dict[str, str]
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run every setting; return 1 where an answer was wrong or missing, or memory grew."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("run", type=Path)
@@ -117,7 +117,7 @@ def main() -> int:
     parser.add_argument("--warm", type=float, default=5.0, help="seconds at the beginning that memory is not compared")
     parser.add_argument("--note", default="", help="what else the machine did, for the page")
     parser.add_argument("--write", action="store_true", help="make docs/results/serving.md anew")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     load = os.getloadavg()[0]
     run = spul.Run.open(options.run)
     model = spul.load_model(run)
