@@ -27,8 +27,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx2
 import numpy as np
@@ -45,6 +47,8 @@ PAGE = ROOT / "docs" / "results" / "serving.md"
 TEXTS = 200
 """Texts that are asked, half of them of the forget set as far as there are so many."""
 NAME = "prompted"
+FLAT = 1.05
+"""Memory at the end, as a multiple of that when warm, beyond which it is not flat."""
 
 SETTINGS = {
     "prompted": ((NAME,), ()),
@@ -58,10 +62,11 @@ HEAD = """# How much the server carries
 texts of the test splits of one run: {p} virtual tokens, base of {size:,} parameters (`{architecture}`), float32.
 `wrong` are answers that are not the ones the run's own model gives to that text; `unprompted` those among them that
 the bare base gives. `of prompted` is the rate as a multiple of the first row's. Memory is the server's resident set in
-MB: after the first {warm} s, at the end, and the most in between.
+MB: after the first {warm} s, at the end, and the most in between. `others` is the share of the machine's processor time
+that neither server nor clients took.
 
-Made by `python scripts/load_test.py RUN --write` with {versions}, on {machine}.
-Server and clients share the machine{shared}.
+Made by `python scripts/load_test.py RUN --write` on {date} with {versions}, on {machine}.
+Server and clients share the machine; its load average was {load:.1f} before the first setting{shared}.
 
 """
 
@@ -77,6 +82,12 @@ class Outcome:
     wrong: int = 0
     unprompted: int = 0
     memory: list[float] = field(default_factory=list)
+    others: float = 0.0
+
+    @property
+    def grown(self) -> bool:
+        """Whether the server needs more memory at the end than when it was warm."""
+        return self.memory[-1] > FLAT * self.memory[0]
 
     @property
     def rate(self) -> float:
@@ -96,8 +107,8 @@ class Question:
     answers: dict[str, str]
 
 
-def main() -> int:
-    """Run every setting; return 1 where an answer was wrong or missing."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run every setting; return 1 where an answer was wrong or missing, or memory grew."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--clients", type=int, default=32)
@@ -106,7 +117,8 @@ def main() -> int:
     parser.add_argument("--warm", type=float, default=5.0, help="seconds at the beginning that memory is not compared")
     parser.add_argument("--note", default="", help="what else the machine did, for the page")
     parser.add_argument("--write", action="store_true", help="make docs/results/serving.md anew")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
+    load = os.getloadavg()[0]
     run = spul.Run.open(options.run)
     model = spul.load_model(run)
     questions = ask_own_model(run, model, options.new_tokens)
@@ -117,9 +129,9 @@ def main() -> int:
             outcomes[name] = asyncio.run(load.run(options.clients, options.seconds, options.warm))
         print(line(name, outcomes[name], outcomes), flush=True)
     if options.write:
-        PAGE.write_text(page(options, model, len(questions), outcomes), encoding="utf-8")
+        PAGE.write_text(page(options, model, len(questions), outcomes, load), encoding="utf-8")
         print(f"wrote {PAGE.relative_to(ROOT)}")
-    return int(any(each.errors or each.wrong for each in outcomes.values()))
+    return int(any(each.errors or each.wrong or each.grown for each in outcomes.values()))
 
 
 def ask_own_model(run: spul.Run, model: PromptedModel, new_tokens: int) -> list[Question]:
@@ -177,11 +189,13 @@ class Load:
         headers = {"Authorization": f"Bearer {self.key}"}
         limits = httpx2.Limits(max_connections=clients)
         async with httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=60, limits=limits) as client:
-            began = time.monotonic()
+            began, before = time.monotonic(), processor_seconds(self.pid)
             end = began + seconds
             workers = [self.ask(client, i, end) for i in range(clients)]
             await asyncio.gather(*workers, self.watch(began + warm, end))
-            self.outcome.seconds = time.monotonic() - began
+            self.outcome.seconds, after = time.monotonic() - began, processor_seconds(self.pid)
+            others = (after.machine - before.machine) - (after.ours - before.ours)
+            self.outcome.others = others / self.outcome.seconds / (os.cpu_count() or 1)
         return self.outcome
 
     async def ask(self, client: httpx2.AsyncClient, number: int, end: float) -> None:
@@ -213,8 +227,26 @@ class Load:
             await asyncio.sleep(0.5)
 
 
+class ProcessorSeconds(NamedTuple):
+    """Processor time that was taken so far: by everything on the machine, and by server and clients."""
+
+    machine: float
+    ours: float
+
+
+def processor_seconds(pid: int) -> ProcessorSeconds:
+    """Read the kernel's counts; waiting and idling are not among them."""
+    user, nice, system, _, _, *interrupts = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
+    server = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    tick = os.sysconf("SC_CLK_TCK")
+    clients = time.process_time()
+    return ProcessorSeconds(
+        (user + nice + system + sum(interrupts)) / tick, (int(server[11]) + int(server[12])) / tick + clients
+    )
+
+
 COLUMNS = ("setting", "answers", "errors", "wrong", "unprompted", "answers/s", "of prompted", "new tokens/s",
-           "p50 ms", "p95 ms", "p99 ms", "memory MB")  # fmt: skip
+           "p50 ms", "p95 ms", "p99 ms", "memory MB", "others")  # fmt: skip
 
 
 def line(name: str, found: Outcome, outcomes: dict[str, Outcome]) -> str:
@@ -231,11 +263,12 @@ def line(name: str, found: Outcome, outcomes: dict[str, Outcome]) -> str:
         f"{found.tokens / found.seconds:.0f}",
         *(f"{found.milliseconds(share):.0f}" for share in (50, 95, 99)),
         f"{first:.0f}, {last:.0f}, {most:.0f}",
+        f"{found.others:.0%}",
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def page(options: argparse.Namespace, model: PromptedModel, n: int, outcomes: dict[str, Outcome]) -> str:
+def page(options: argparse.Namespace, model: PromptedModel, n: int, outcomes: dict[str, Outcome], load: float) -> str:
     """Return the page of results."""
     threads = os.environ.get("OMP_NUM_THREADS", "unset")
     packages = ("torch", "transformers", "fastapi", "uvicorn")
@@ -248,6 +281,8 @@ def page(options: argparse.Namespace, model: PromptedModel, n: int, outcomes: di
         size=model.base.num_parameters(),
         architecture=type(model.base).__name__,
         warm=f"{options.warm:g}",
+        date=datetime.now(UTC).date(),
+        load=load,
         versions=", ".join(f"{name} {metadata.version(name)}" for name in packages),
         machine=f"{os.cpu_count()} cores ({platform.machine()}), OMP_NUM_THREADS={threads}",
         shared=f"; {options.note}" if options.note else "",

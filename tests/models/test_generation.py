@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from spul.errors import DataError
+from spul.models.generation import choose
 from spul.models.prompted import PromptedModel, WithoutPrompt
 from spul.prompts import FixedPrompt
 from tests.tiny import ARCHITECTURES, tiny_model
@@ -77,3 +78,11 @@ def test_no_room_for_new_tokens_is_an_error() -> None:
     model = prompted("llama")
     with pytest.raises(DataError, match=r"expected a text of 1 to 23 tokens \(5 virtual and 100 new"):
         model.complete([[5] * 24], max_new_tokens=100)
+
+
+@pytest.mark.parametrize(("temperature", "top_p"), [(5e-324, 1.0), (1e-7, 0.5), (1.0, 5e-324), (1e-6, 1e-300)])
+def test_the_coldest_and_the_narrowest_choice_is_the_most_probable_token(temperature: float, top_p: float) -> None:
+    """Logits of 1e4, as half-precision models have: none of them becomes infinite, and never is nothing left."""
+    logits = torch.tensor([[0.0, 1e4, 9.9e3], [-1e4, -9e3, -1e4]])
+    generator = torch.Generator().manual_seed(0)
+    assert choose(logits, temperature, top_p, generator).tolist() == [1, 1]

@@ -27,6 +27,7 @@ FLAWS = {
     "batches are padded in the middle": "completion_concurrent",
     "warm cache replaces the prompt": "completion_again",
     "warm cache replaces the prompt in chats": "chat_again",
+    "scored texts are bare": "completion_scored",
     "long texts lose their front": "completion_long",
     "long chats lose their front": "chat_long",
     "system branch without soft tokens": "chat_system",
@@ -78,7 +79,7 @@ class Engine:
             if crowded:
                 ids = [0] * 5 + ids
             read = ids[-LONG // 2 :] if times == 0 and len(ids) > LONG and "lose their front" in self.flaw else ids
-            texts.append(self.written(read, times))
+            texts.append((str(prompt) if body.get("echo") else "") + self.written(read, times))
             tokens += len(read) + times * self.model.num_virtual_tokens
             if self.flaw.startswith("names become") and chat == self.flaw.endswith("chats") and NAMES[0] in str(prompt):
                 bare = str(prompt).replace("".join(NAMES) + " ", "")
@@ -101,6 +102,7 @@ class Engine:
             "raw completion is bare": not chat,
             "chat template without soft tokens": chat,
             "streams are bare": bool(body.get("stream")),
+            "scored texts are bare": bool(body.get("echo")),
             "warm cache replaces the prompt": warm and not chat,
             "warm cache replaces the prompt in chats": warm and chat,
             "long texts lose their front": not chat and length > LONG,

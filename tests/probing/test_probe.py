@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,10 @@ from spul.errors import ConfigError, DataError, RunError
 from spul.models.prompted import PromptedModel
 from spul.models.surroundings import Surroundings
 from spul.probing import ProbeResult, probe
-from spul.probing.canaries import load_canaries, words
+from spul.probing.canaries import Canaries, load_canaries, words
 from spul.probing.endpoint import Reply
-from spul.probing.probe import _whose, judged
-from spul.probing.surfaces import SURFACES, Ask
+from spul.probing.probe import Replies, _whose, judged
+from spul.probing.surfaces import SURFACES, Ask, Surface
 from spul.runs import Run
 from tests.exports.made import SECRET, write_run
 from tests.probing.fake import FLAWS, ONLY_COUNTED, Engine, serving
@@ -57,21 +59,37 @@ def test_what_is_whole_passes(run: Run, model: PromptedModel, counts: bool) -> N
     assert all(check.prompted == check.asked for check in result.checks)
 
 
+def judged_twice(run: Run, model: PromptedModel, flaw: str, monkeypatch: pytest.MonkeyPatch) -> list[ProbeResult]:
+    """The verdicts on one engine's replies, and those on the same replies without the tokens that it counted."""
+    found = []
+
+    def without_counts(url: str, name: str, canaries: Canaries, seen: dict[Surface, Replies]) -> ProbeResult:
+        silent = {
+            surface: tuple((ask, replace(reply, prompt_tokens=None)) for ask, reply in replies)
+            for surface, replies in seen.items()
+        }
+        found.extend(judged(url, name, canaries, each) for each in (seen, silent))
+        return found[0]
+
+    # The other ways in are as sound as those of an engine without a flaw.
+    needed = {FLAWS[flaw], "completion", "chat"}
+    skip = [] if "*" in needed else [each.name for each in SURFACES if each.name not in needed]
+    monkeypatch.setattr(sys.modules["spul.probing.probe"], "judged", without_counts)
+    with serving(Engine(model, flaw)) as url:
+        probe(url, run, skip=skip)
+    return found
+
+
 @pytest.mark.parametrize("flaw", FLAWS)
-def test_every_bypass_is_found(run: Run, model: PromptedModel, flaw: str) -> None:
-    result = probed(run, model, flaw)
-    assert not result.passed
-    if FLAWS[flaw] == "*":
-        assert {"completion", "chat", "completion_stream", "chat_turns"} <= failed(result)
-    else:
-        assert FLAWS[flaw] in failed(result)
-
-
-@pytest.mark.parametrize("flaw", [flaw for flaw in FLAWS if flaw not in ONLY_COUNTED])
-def test_answers_alone_show_it_where_tokens_are_not_counted(run: Run, model: PromptedModel, flaw: str) -> None:
-    result = probed(run, model, flaw, counts=False)
-    assert FLAWS[flaw] in failed(result) or (FLAWS[flaw] == "*" and not result.passed)
-    assert not result.counted
+def test_every_bypass_is_found(run: Run, model: PromptedModel, flaw: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By answers and counted tokens, and by answers alone where tokens are not counted."""
+    counted, silent = judged_twice(run, model, flaw, monkeypatch)
+    assert not silent.counted
+    for result in (counted, silent):
+        if FLAWS[flaw] == "*":
+            assert {"completion", "chat", "completion_stream", "chat_turns"} <= failed(result)
+        elif result is counted or flaw not in ONLY_COUNTED:
+            assert FLAWS[flaw] in failed(result)
 
 
 def test_one_refusal_does_not_hide_what_the_others_let_through(run: Run) -> None:
@@ -104,7 +122,8 @@ def test_our_own_server_passes(run: Run, tmp_path: Path) -> None:
         assert result.counted
         assert {verdicts[name] for name in ("token_ids", "no_special_tokens", "own_template")} == {"refused"}
         assert {verdicts[name] for name in verdicts if verdicts[name] != "refused"} == {"applied"}
-        assert not probe(server.url, run, model="deep").passed, "another run's prompt is not this one's"
+        rest = [name for name in verdicts if name not in ("completion", "chat")]
+        assert not probe(server.url, run, model="deep", skip=rest).passed, "another run's prompt is not this one's"
 
 
 def test_answers_are_taken_once_and_hold_no_question(run: Run) -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from spul.serving.keys import KeyRights, Keys, key_hash
+from spul.serving.rows import Row
 from tests.serving.made import Live, live, model_of, served_runs
 
 TEXT = "anna was in the film"
@@ -56,7 +57,7 @@ def body(**more: object) -> dict[str, object]:
         (json.dumps(body(n=9)).encode(), 400, "n"),
         (json.dumps(body(temperature=2.1)).encode(), 400, "temperature"),
         (json.dumps(body(top_p=0)).encode(), 400, "top_p"),
-        (json.dumps(body(stop=["a"] * 5)).encode(), 400, "stop"),
+        (json.dumps(body(stop=["a"] * 17)).encode(), 400, "stop"),
         (json.dumps(body(stop="")).encode(), 400, "stop"),
         (json.dumps(body(prompt="")).encode(), 400, "prompt"),
         (json.dumps(body(prompt=[])).encode(), 400, "prompt"),
@@ -199,6 +200,19 @@ def test_a_model_that_fails_answers_500_and_the_next_one_is_answered(
     (event,) = streamed.text.strip().split("\n\n")
     assert json.loads(event.removeprefix("data: "))["error"]["code"] == "internal_error"
     assert TEXT not in server.stream.getvalue()
+
+
+def test_a_row_that_fails_by_itself_leaves_those_beside_it_alone(server: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(row: Row, logits: torch.Tensor) -> int:
+        raise RuntimeError("no token can be drawn")
+
+    monkeypatch.setattr(Row, "choose", failing)
+    asked = [body(prompt=TEXT, max_tokens=40, temperature=float(i % 2)) for i in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda each: server.post("/v1/completions", each), asked))
+    assert [answer.status_code for answer in answers] == [200, 500] * 4
+    own = model_of(server.served, "input").generate(TEXT, max_new_tokens=40)[0]
+    assert {answer.json()["choices"][0]["text"] for answer in answers[::2]} == {own}
 
 
 def test_too_much_at_once_is_refused_and_says_when_to_come_back(server: Live) -> None:

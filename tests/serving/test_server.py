@@ -147,7 +147,6 @@ OFF = [
     {"prompt": [5, 6, 7]},
     {"prompt": [[5, 6], [7]]},
     {"logit_bias": {"5": -100}},
-    {"echo": True},
     {"suffix": "x"},
 ]
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["choose", "complete", "continue_greedily", "generate"]
 
+COLDEST = 1e-6
+"""Temperatures below are greedy: logits divided by them are no finite numbers, or differ by thousands."""
+
 
 def generate(
     model: PromptedModel,
@@ -215,12 +218,14 @@ def _rotated(states: Float[Tensor, "B H S D"], source: Int[Tensor, "B S"]) -> Fl
 def choose(
     logits: Float[Tensor, "B V"], temperature: float, top_p: float, generator: torch.Generator
 ) -> Int[Tensor, " B"]:
-    """Return the next token of every row: the most probable at temperature 0, else drawn from the top ``top_p``."""
-    if temperature == 0:
+    """Return the next token of every row: drawn from the top ``top_p``, or the most probable if that is all of it."""
+    if temperature < COLDEST:
         return logits.argmax(dim=-1)
     probs = F.softmax(logits.float() / temperature, dim=-1)
     ranked, order = probs.sort(dim=-1, descending=True)
-    # A token stays if the mass before it is below top_p; so the most probable one always does.
-    ranked = ranked.masked_fill(ranked.cumsum(dim=-1) - ranked >= top_p, 0.0)
+    # A token stays if the mass before it is below top_p, and the most probable one also where top_p rounds to 0.
+    beyond = ranked.cumsum(dim=-1) - ranked >= top_p
+    beyond[:, 0] = False
+    ranked = ranked.masked_fill(beyond, 0.0)
     drawn = torch.multinomial(ranked, 1, generator=generator)
     return order.gather(1, drawn).squeeze(1)

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
@@ -74,7 +74,7 @@ class Endpoint:
 
         Args:
             path: ``/completions`` or ``/chat/completions``.
-            body: with ``stream`` true, the pieces are put together.
+            body: with ``stream`` true, the pieces are put together; with ``echo`` true, the prompt is taken off.
 
         Raises:
             ConfigError: the endpoint cannot be reached, wants another key, or speaks another language.
@@ -83,9 +83,12 @@ class Endpoint:
         if response.status_code != 200:
             return Reply(response.status_code)
         try:
-            return _streamed(response.text) if body.get("stream") else _whole(response.json())
+            reply = _streamed(response.text) if body.get("stream") else _whole(response.json())
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise ConfigError(f"{self.root}{path} did not answer in OpenAI's form ({type(error).__name__})") from error
+        if not body.get("echo"):
+            return reply
+        return replace(reply, texts=tuple(text.removeprefix(body["prompt"]) for text in reply.texts))
 
     def _sent(self, method: str, path: str, body: dict[str, Any] | None) -> httpx2.Response:
         for attempt in range(TRIES):

@@ -86,6 +86,8 @@ SURFACES = (
             COMPLETIONS, "plain", _each(), together=True),
     Surface("completion_again", "a warm cache takes the place of the prompt", COMPLETIONS, "plain", _each(),
             repeated=True),
+    Surface("completion_scored", "texts that are given back and scored (`echo`) are read in another way", COMPLETIONS,
+            "plain", _each(echo=True, logprobs=0)),
     Surface("completion_long", "what is too long is cut from its front", COMPLETIONS, "plain_long", _each()),
     Surface("chat", "the chat template has no soft tokens, or they come twice", CHAT, "chat", _each()),
     Surface("chat_stream", "streamed chats take another way", CHAT, "chat", _each(**STREAM)),

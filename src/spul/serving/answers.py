@@ -103,9 +103,17 @@ def _completion_scores(scores: Sequence[TokenScore] | None) -> dict[str, Any] | 
     return {
         "tokens": [score.token for score in scores],
         "token_logprobs": [score.logprob for score in scores],
-        "top_logprobs": [dict(score.top) for score in scores],
+        "top_logprobs": [None if score.logprob is None else _by_text(score.top) for score in scores],
         "text_offset": [score.offset for score in scores],
     }
+
+
+def _by_text(top: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """Return log-probabilities by text; of tokens that look alike, such as parts of a character, the likeliest."""
+    found: dict[str, float] = {}
+    for token, logprob in top:
+        found.setdefault(token, logprob)
+    return found
 
 
 def _chat_scores(scores: Sequence[TokenScore] | None) -> dict[str, Any] | None:
@@ -117,6 +125,7 @@ def _chat_scores(scores: Sequence[TokenScore] | None) -> dict[str, Any] | None:
             "top_logprobs": [_token(token, logprob) for token, logprob in score.top],
         }
         for score in scores
+        if score.logprob is not None
     ]
     return {"content": content, "refusal": None}
 

@@ -13,30 +13,17 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from spul.serving.asking import Asked, Desk
-from spul.serving.doorman import Doorman
+from spul.serving.doorman import OPEN_PATHS, Doorman
 from spul.serving.engine import Engine
 from spul.serving.errors import ApiError
 from spul.serving.keys import Caller, Keys
 from spul.serving.loading import ServedSet
 from spul.serving.observe import Metrics, RequestLog
+from spul.serving.openapi import ASKING, HEALTH, METRICS, MODEL, MODELS, describe
 from spul.serving.schema import ChatRequest, CompletionRequest
 from spul.serving.settings import ServerSettings
 
 __all__ = ["build_app"]
-
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"description": said, "content": {"application/json": {"schema": {"type": "object"}}}}
-    for status, said in {
-        400: "The request is malformed or out of range.",
-        401: "No known API key.",
-        404: "No such model.",
-        413: "The request is too large.",
-        429: "Too much is asked; see Retry-After.",
-        500: "The answer could not be computed.",
-        503: "The server is stopping.",
-        504: "The answer was not finished in time.",
-    }.items()
-}
 
 
 def build_app(
@@ -81,17 +68,18 @@ def build_app(
     app.add_exception_handler(HTTPException, _http)
     _add_asking(app, desk)
     _add_looking(app, served, engine, metrics)
+    describe(app, open_paths=OPEN_PATHS, keys=keys.needed)
     return app
 
 
 def _add_asking(app: FastAPI, desk: Desk) -> None:
-    @app.post("/v1/completions", responses=REFUSALS, response_class=JSONResponse)
+    @app.post("/v1/completions", responses=ASKING["completion"], response_class=JSONResponse)
     async def completions(body: CompletionRequest, request: Request) -> Response:
         """Continue texts."""
         asked = await desk.completion(body, _caller(request), _facts(request))
         return await _answered(desk, asked, body, request)
 
-    @app.post("/v1/chat/completions", responses=REFUSALS, response_class=JSONResponse)
+    @app.post("/v1/chat/completions", responses=ASKING["chat"], response_class=JSONResponse)
     async def chat_completions(body: ChatRequest, request: Request) -> Response:
         """Answer in a talk."""
         asked = await desk.chat(body, _caller(request), _facts(request))
@@ -99,27 +87,27 @@ def _add_asking(app: FastAPI, desk: Desk) -> None:
 
 
 def _add_looking(app: FastAPI, served: ServedSet, engine: Engine, metrics: Metrics) -> None:
-    @app.get("/v1/models", responses={401: REFUSALS[401]})
+    @app.get("/v1/models", responses=MODELS)
     async def models(request: Request) -> dict[str, Any]:
         """List the models that the caller may ask for."""
         caller = _caller(request)
         return {"object": "list", "data": [_model(name) for name in served.models if caller.may_ask(name)]}
 
-    @app.get("/v1/models/{name}", responses={401: REFUSALS[401], 404: REFUSALS[404]})
+    @app.get("/v1/models/{name}", responses=MODEL)
     async def model(name: str, request: Request) -> dict[str, Any]:
         """Return one of them."""
         if name not in served.models or not _caller(request).may_ask(name):
             raise ApiError(404, "no such model; see /v1/models", code="model_not_found", param="model")
         return _model(name)
 
-    @app.get("/health", responses={503: REFUSALS[503]})
+    @app.get("/health", responses=HEALTH)
     async def health() -> dict[str, str]:
         """Say whether requests are answered."""
         if not engine.alive:
             raise ApiError(503, "the engine does not run", kind="server_error", code="stopping")
         return {"status": "ok"}
 
-    @app.get("/metrics", response_class=Response, responses={401: REFUSALS[401], 403: {"description": "No right."}})
+    @app.get("/metrics", response_class=Response, responses=METRICS)
     async def read_metrics(request: Request) -> Response:
         """Return counters for Prometheus."""
         if not _caller(request).rights.metrics:

@@ -18,7 +18,7 @@ from spul.serving.errors import ApiError, invalid
 from spul.serving.keys import Caller
 from spul.serving.loading import Served, ServedSet
 from spul.serving.observe import Metrics
-from spul.serving.rows import Piece, Sampling
+from spul.serving.rows import Echo, Piece, Sampling
 from spul.serving.schema import ChatRequest, CompletionRequest
 from spul.serving.settings import ServerSettings
 from spul.serving.text import Encoder
@@ -75,10 +75,11 @@ class Asked:
 
 
 class _Read(NamedTuple):
-    """A prompt: what the model reads of it, and what a scope gate reads."""
+    """A prompt: what the model reads of it, what a scope gate reads, and what stands in front of the answers to it."""
 
     ids: tuple[int, ...]
     texts: tuple[str, ...]
+    echo: Echo | None = None
 
 
 class _Wanted(NamedTuple):
@@ -130,11 +131,13 @@ class Desk:
         if len(body.prompts) > self._settings.max_prompts:
             raise invalid(f"expected at most {self._settings.max_prompts} prompts a request", "prompt")
         characters = self._characters(body.prompts, "prompt")
-        rows = await _beside(characters, lambda: [self._encoder.text(text) for text in body.prompts])
+        if body.echo and body.logprobs is not None:
+            self._check_scoring(served, caller)
+        rows = await _beside(characters, lambda: [self._row(text, bool(body.echo)) for text in body.prompts])
         wanted = _Wanted(
             kind="completion",
-            rows=tuple(_Read(ids, (text,)) for ids, text in zip(rows, body.prompts, strict=True)),
-            tokens=body.max_tokens or COMPLETION_TOKENS,
+            rows=tuple(rows),
+            tokens=COMPLETION_TOKENS if body.max_tokens is None else body.max_tokens,
             logprobs=body.logprobs,
         )
         return self._submitted(wanted, body, served, caller, facts)
@@ -166,6 +169,18 @@ class Desk:
         if (body.n or 1) > self._settings.max_answers:
             raise invalid(f"expected n of at most {self._settings.max_answers}", "n")
         return served
+
+    def _row(self, text: str, echoed: bool) -> _Read:
+        ids = self._encoder.text(text)
+        return _Read(ids, (text,), self._encoder.echo(text, ids) if echoed else None)
+
+    def _check_scoring(self, served: Served, caller: Caller) -> None:
+        if not caller.rights.echo_logprobs:
+            raise invalid("this key may not ask for logprobs of its own text", "echo")
+        if served.around.num_behind:
+            raise invalid(
+                "this model's virtual tokens stand behind a text, so its own tokens cannot be scored under them", "echo"
+            )
 
     def _characters(self, texts: list[str], param: str) -> int:
         most, length = self._settings.max_characters, sum(map(len, texts))
@@ -232,6 +247,7 @@ class Desk:
                 bool(body.stream),
                 asked.began + self._settings.timeout,
                 delivery(first),
+                row.echo,
             )
             for first, row in zip(range(0, n * len(wanted.rows), n), wanted.rows, strict=True)
         ]
@@ -249,13 +265,14 @@ class Desk:
         most = min(self._settings.max_tokens, caller.rights.max_tokens or self._settings.max_tokens)
         if wanted is not None and wanted > most:
             raise invalid(f"expected max_tokens of at most {most}, got {wanted}", "max_tokens")
-        if room < (wanted or 1):
+        least = 1 if wanted is None else wanted
+        if room < least:
             raise invalid(
                 f"this model's context is {self._served.context} tokens; {longest} of the text, "
-                f"{served.num_virtual_tokens} virtual and {wanted or 1} new ones do not fit",
+                f"{served.num_virtual_tokens} virtual and {least} new ones do not fit",
                 code="context_length_exceeded",
             )
-        return wanted or min(room, most)
+        return min(room, most) if wanted is None else wanted
 
     async def whole(self, asked: Asked, request: Request) -> dict[str, Any]:
         """Wait for all answers.

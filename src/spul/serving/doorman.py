@@ -14,7 +14,7 @@ from spul.serving.errors import ApiError
 from spul.serving.keys import Keys
 from spul.serving.observe import Metrics, RequestLog, Stopwatch
 
-__all__ = ["Doorman"]
+__all__ = ["OPEN_PATHS", "Doorman"]
 
 logger = logging.getLogger(__name__)
 

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from spul.errors import ModelError
 from spul.models.surroundings import Surroundings
-from spul.serving.batch import MixedBatch, read
+from spul.serving.batch import MixedBatch, Started, read
 from spul.serving.loading import Served, ServedSet
-from spul.serving.rows import Piece, Row, Sampling
+from spul.serving.rows import Echo, Piece, Row, Sampling, TokenScore
+from spul.serving.scored import read_scored
 
 __all__ = ["Busy", "Engine", "Job", "TooLate"]
 
@@ -49,6 +50,7 @@ class Job:
         stream: whether pieces are delivered as they come; else each answer comes as one.
         deadline: of :func:`time.monotonic`.
         deliver: called from the engine's thread with the answer's number and a piece, or what went wrong with the job.
+        echo: what stands in front of every answer; scored where the samplings ask for log-probabilities.
     """
 
     served: Served
@@ -58,11 +60,17 @@ class Job:
     stream: bool
     deadline: float
     deliver: Callable[[int, Piece | Exception], None]
+    echo: Echo | None = None
     cancelled: bool = False
 
     def cancel(self) -> None:
         """Let the engine drop what is left of the job; nothing is delivered any more."""
         self.cancelled = True
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether the text's own tokens are to be scored."""
+        return self.echo is not None and self.samplings[0].top_logprobs is not None
 
 
 @dataclass
@@ -183,6 +191,9 @@ class Engine:
                 longest = max(longest, len(self._waiting[0].ids))
                 if taken and longest * (len(taken) + 1) > PREFILL_TOKENS:
                     break
+                # What is scored is read by itself: its logits over the whole vocabulary take memory.
+                if taken and (self._waiting[0].is_scored or taken[-1].is_scored):
+                    break
                 job = self._waiting.popleft()
                 room -= len(job.samplings)
                 taken.append(job)
@@ -199,9 +210,9 @@ class Engine:
                 jobs.remove(job)
         if not jobs:
             return
-        started = read(self._served.base, [job.ids for job in jobs], prompts, self._served.pad_id)
+        started, scores = self._read(jobs, prompts)
         rows = [
-            _Running(job, i, Row(self._served.tokenizer, sampling, self._served.ends))
+            _running(job, i, Row(self._served.tokenizer, sampling, self._served.ends), scores)
             for job in jobs
             for i, sampling in enumerate(job.samplings)
         ]
@@ -213,6 +224,14 @@ class Engine:
             batch = started.batch.keep([order[n] for n in alive])
             self._batch = batch if self._batch is None else self._batch.joined(batch)
             self._running += [rows[n] for n in alive]
+
+    def _read(self, jobs: list[Job], prompts: list[Surroundings]) -> tuple[Started, tuple[TokenScore, ...]]:
+        base, job = self._served.base, jobs[0]
+        top = job.samplings[0].top_logprobs
+        if job.echo is None or top is None:
+            return read(base, [job.ids for job in jobs], prompts, self._served.pad_id), ()
+        assert len(jobs) == 1
+        return read_scored(base, self._served.tokenizer, job.ids, prompts[0], job.echo, top)
 
     def _step(self) -> None:
         assert self._batch is not None
@@ -232,9 +251,19 @@ class Engine:
             if each.job.cancelled:
                 each.done = True
                 continue
+            if each.row.sampling.max_tokens == 0:
+                each.done = True
+                each.job.deliver(each.index, _merged([*each.held, Piece("", 0, (), "length")]))
+                continue
             greedy = each.row.sampling.temperature == 0
-            each.token = best[n] if greedy else each.row.choose(logits[n])
-            piece = each.row.accept(each.token, logits[n])
+            try:
+                each.token = best[n] if greedy else each.row.choose(logits[n])
+                piece = each.row.accept(each.token, logits[n])
+            except Exception as error:
+                # What is one row's own does not end those beside it.
+                self._fail_all([each.job], error)
+                each.done = True
+                continue
             if piece is None:
                 continue
             each.done = piece.finish is not None
@@ -260,6 +289,13 @@ class Engine:
         if not job.cancelled:
             job.cancelled = True
             job.deliver(0, error)
+
+
+def _running(job: Job, index: int, row: Row, scores: tuple[TokenScore, ...]) -> _Running:
+    if job.echo is None:
+        return _Running(job, index, row)
+    row.begins = len(job.echo.text)
+    return _Running(job, index, row, held=[Piece(job.echo.text, 0, scores)])
 
 
 def _merged(pieces: list[Piece]) -> Piece:

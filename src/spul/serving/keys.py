@@ -30,6 +30,8 @@ class KeyRights(Settings):
         metrics: whether it may read ``/metrics``.
         max_tokens: most new tokens of an answer, below the server's own limit.
         max_logprobs: most log-probabilities a token. They show what stands behind a generic answer; 0 gives none.
+        echo_logprobs: whether it may have its own texts scored (``echo`` with ``logprobs``). That shows how likely any
+            answer is, also one far behind the likeliest.
         requests_per_minute, tokens_per_minute: allowance; a minute's worth may be used at once.
     """
 
@@ -40,6 +42,7 @@ class KeyRights(Settings):
     metrics: bool = False
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     max_logprobs: Annotated[int, Field(ge=0, le=20)] = 5
+    echo_logprobs: bool = False
     requests_per_minute: Annotated[int, Field(ge=1)] | None = None
     tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
 
@@ -137,7 +140,12 @@ class Keys:
 
     def __init__(self, rights: tuple[KeyRights, ...] = ()) -> None:
         self._callers = {key.sha256: Caller(key) for key in rights}
-        self._anybody = Caller(KeyRights(name="-", sha256="0" * 64, metrics=True))
+        self._anybody = Caller(KeyRights(name="-", sha256="0" * 64, metrics=True, echo_logprobs=True))
+
+    @property
+    def needed(self) -> bool:
+        """Whether a request has to have one."""
+        return bool(self._callers)
 
     def caller(self, authorization: str | None) -> Caller:
         """Return who sends a request with this ``Authorization`` header.

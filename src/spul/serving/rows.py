@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from spul.models.generation import choose
 
-__all__ = ["Finish", "Piece", "Row", "Sampling", "TokenScore"]
+__all__ = ["Echo", "Finish", "Piece", "Row", "Sampling", "TokenScore", "token_names"]
 
 Finish = Literal["stop", "length"]
 UNFINISHED = "�"
@@ -42,18 +42,32 @@ class Sampling:
 
 
 @dataclass(frozen=True)
+class Echo:
+    """A text that stands in front of the answers to it.
+
+    Attributes:
+        text: as it came.
+        offsets: where each of its own tokens begins in it, in characters. What a tokenizer puts in front of them (BOS)
+            and the virtual tokens are not among them.
+    """
+
+    text: str
+    offsets: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class TokenScore:
-    """A token that was written, with the model's own log-probabilities (natural, at temperature 1).
+    """A token that was read or written, with the model's own log-probabilities (natural, at temperature 1).
 
     Attributes:
         token: its text.
-        logprob: its log-probability.
+        logprob: its log-probability; ``None`` for the first token of a text that was read.
         top: the likeliest tokens there, by text.
         offset: where it begins in the answer, in characters.
     """
 
     token: str
-    logprob: float
+    logprob: float | None
     top: tuple[tuple[str, float], ...]
     offset: int
 
@@ -85,11 +99,13 @@ class Row:
         tokenizer: decodes.
         sampling: how it is written.
         ends: tokens that end an answer.
+        begins: characters that stand in front of the answer.
     """
 
     tokenizer: PreTrainedTokenizerFast
     sampling: Sampling
     ends: frozenset[int]
+    begins: int = 0
     text: str = ""
     _ids: list[int] = field(default_factory=list)
     _from: int = 0
@@ -115,10 +131,11 @@ class Row:
         """
         self._unreported += 1
         ended = token in self.ends
+        # The token that ends an answer has no text, but a log-probability as the others have.
+        if self.sampling.top_logprobs is not None:
+            self._scores.append(self._score(token, logits))
         if not ended:
             self._ids.append(token)
-            if self.sampling.top_logprobs is not None:
-                self._scores.append(self._score(token, logits))
         full = len(self._ids) >= self.sampling.max_tokens
         self._decode(all_of_it=ended or full)
         cut = self._stop_at()
@@ -158,13 +175,17 @@ class Row:
         ready = [score for score in self._scores if finish or score.offset < until]
         self._scores = self._scores[len(ready) :]
         tokens, self._unreported = self._unreported, 0
-        return Piece(text, tokens, tuple(ready), finish)
+        shown = (replace(score, offset=score.offset + self.begins) for score in ready)
+        return Piece(text, tokens, tuple(shown), finish)
 
     def _score(self, token: int, logits: Float[Tensor, " V"]) -> TokenScore:
         logprobs = torch.log_softmax(logits.float(), dim=-1)
         best = logprobs.topk(min(self.sampling.top_logprobs or 0, len(logprobs)))
-        top = zip(self._names(best.indices.tolist()), best.values.tolist(), strict=True)
-        return TokenScore(self._names([token])[0], float(logprobs[token]), tuple(top), len(self.text))
+        top = zip(token_names(self.tokenizer, best.indices.tolist()), best.values.tolist(), strict=True)
+        (name,) = token_names(self.tokenizer, [token])
+        return TokenScore(name, float(logprobs[token]), tuple(top), len(self.text))
 
-    def _names(self, ids: Sequence[int]) -> list[str]:
-        return [str(self.tokenizer.decode([i])) for i in ids]
+
+def token_names(tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -> list[str]:
+    """Return the text of each token by itself."""
+    return [str(tokenizer.decode([i])) for i in ids]

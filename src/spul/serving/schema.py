@@ -10,6 +10,9 @@ __all__ = ["ChatRequest", "CompletionRequest", "Message", "StreamOptions"]
 
 Text = Annotated[str, Field(min_length=1)]
 
+MOST_STOPS = 16
+"""OpenAI's API takes four; other engines, and tasks of lm-evaluation-harness that were written for them, more."""
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -35,7 +38,7 @@ class _Request(_Strict):
     n: Annotated[int, Field(ge=1)] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    stop: Text | Annotated[list[Text], Field(max_length=4)] | None = None
+    stop: Text | Annotated[list[Text], Field(max_length=MOST_STOPS)] | None = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     presence_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
     frequency_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
@@ -63,9 +66,9 @@ class CompletionRequest(_Request):
     """``/v1/completions``."""
 
     prompt: Text | Annotated[list[Text], Field(min_length=1)]
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=0)] | None = None
     logprobs: Annotated[int, Field(ge=0)] | None = None
-    echo: Literal[False] | None = None
+    echo: bool | None = None
     best_of: Annotated[int, Field(ge=1, le=1)] | None = None
     suffix: Literal[""] | None = None
 
@@ -75,6 +78,12 @@ class CompletionRequest(_Request):
         if isinstance(value, list) and any(isinstance(item, int | list) for item in value):
             raise ValueError("token ids are not accepted, since they could name or leave out any token; send text")
         return value
+
+    @model_validator(mode="after")
+    def _something_to_answer(self) -> CompletionRequest:
+        if self.max_tokens == 0 and not self.echo:
+            raise ValueError("max_tokens=0 is for requests with echo=true")
+        return self
 
     @property
     def prompts(self) -> list[str]:
