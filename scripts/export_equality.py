@@ -12,6 +12,7 @@ import json
 import logging
 import sys
 import tempfile
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -40,7 +41,7 @@ eight positions of every calibration row and all tokens of the vocabulary (for l
 against the first of them, behind every row; flash attention off). `mass` is the largest probability that the soft
 tokens get together as output, at any position. float32 on CPU. A dash stands where a format does not carry the model.
 
-Made by `{command}` with
+Made by `{command}` on {date} with
 {versions}.
 Random models of 2 layers and 32 dimensions, whose hidden states point everywhere: the mass says nothing of trained
 models but that it is measured. Every row also passed the checks that count: greedy text in batches padded on the left,
@@ -61,7 +62,12 @@ def main() -> int:
     lines = [f"| model | {' | '.join(names)} |", f"| --- |{' --- |' * len(names)}", *rows]
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     command = "scripts/export_equality.py" + (" --demo RUN" if arguments.demo is not None else "")
-    PAGE.write_text(HEAD.format(command=command, versions=_versions()) + "\n" + "\n".join(lines) + "\n")
+    PAGE.write_text(
+        HEAD.format(command=command, date=datetime.now(UTC).date(), versions=_versions())
+        + "\n"
+        + "\n".join(lines)
+        + "\n"
+    )
     print(f"wrote {PAGE.relative_to(ROOT)}")
     return 0
 
