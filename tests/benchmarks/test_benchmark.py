@@ -58,7 +58,7 @@ def test_one_command_trains_scores_and_tells(place: Path, monkeypatch: pytest.Mo
         assert words in text
     alt = re.search(rf"!\[(.*)\]\({files[2].name}\)", text)
     assert alt is not None
-    assert re.findall(r"[.;] ([^.;]*): forget", alt[1]) == ["fine-tuned base", "retrained", "GA + GD", "SPUL, input"]
+    assert re.findall(r"[.;] ([^.;]*): forget", alt[1]) == ["fine-tuned base", "retrained", "SPUL, input"]
     assert files[2].read_bytes().startswith(b"\x89PNG")
     with files[1].open(encoding="utf-8", newline="") as file:
         rows = {(row["row"], row["split"], row["metric"]): row for row in csv.DictReader(file)}

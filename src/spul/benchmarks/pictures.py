@@ -78,16 +78,25 @@ def lengths_picture(results: Results) -> Picture:
         return Picture(to_svg(figure), alt, to_png(figure))
 
 
-def trade_off_picture(numbers: Numbers) -> Picture | None:
-    """Return test forget against test retain for every method, means over seeds; ``None`` where no method has both."""
+def trade_off_picture(
+    numbers: Numbers, metric: str = "accuracy", side: str = "test", what: str = "right answers"
+) -> Picture | None:
+    """Return forget against retain for every method, means over seeds; ``None`` where no method has both.
+
+    Args:
+        numbers: rows, and what they came to.
+        metric: a share.
+        side: ``train`` or ``test``.
+        what: the metric in words.
+    """
     points = []
     for row in numbers.rows:
         model = row.key if row.key in ("base", "retrained") else "unlearned" if row.model in COMPARED else ""
-        found = [numbers.get(row.key, f"test_{side}", "accuracy") for side in ("forget", "retain")]
+        found = [numbers.get(row.key, f"{side}_{part}", metric) for part in ("forget", "retain")]
         if model and all(one and one.result.value is not None for one in found):
             forget, retain = (one.result for one in found if one is not None)
             points.append(TradeOff(row.short or SHORT.get(row.key, row.title), forget, retain, model))
-    return pareto_picture(points)
+    return pareto_picture(points, side, what)
 
 
 def _line(axes: Axes, results: Results, keys: list[str], split: str, name: str, colour: str, mark: str) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from spul.benchmarks.catalogue._base import BENCHMARKS, Asked, Benchmark, Column, Section
-from spul.benchmarks.catalogue._free_text import FREE_FULL, FREE_SMALL, HEALTH_NOTE
+from spul.benchmarks.catalogue._base import BENCHMARKS, Asked, Benchmark, Column, Drawn, Section
+from spul.benchmarks.catalogue._free_text import FREE_FULL, FREE_SMALL, HEALTH_NOTE, WRITTEN
 from spul.benchmarks.maker import DEEP, Maker
 from spul.benchmarks.profiles import Profile
 from spul.data.sources import find_file, read_rows
@@ -84,6 +84,7 @@ class DialogSum(Benchmark):
         "small": FREE_SMALL,
         "full": FREE_FULL,
     }
+    drawn: ClassVar[Drawn] = WRITTEN
     scores_pretrained: ClassVar[bool] = False
     sections: ClassVar[tuple[Section, ...]] = (
         Section(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from spul.benchmarks.catalogue._base import BENCHMARKS, Asked, Benchmark, Column, Section
-from spul.benchmarks.catalogue._free_text import FREE_FULL, FREE_SMALL, HEALTH_NOTE
+from spul.benchmarks.catalogue._base import BENCHMARKS, Asked, Benchmark, Column, Drawn, Section
+from spul.benchmarks.catalogue._free_text import FREE_FULL, FREE_SMALL, HEALTH_NOTE, WRITTEN
 from spul.benchmarks.catalogue._tofu_small import Cut, refusals_file, small_tofu
 from spul.benchmarks.maker import DEEP, Maker
 from spul.benchmarks.profiles import Profile, merged
@@ -83,6 +83,7 @@ class Tofu(Benchmark):
             ),
         ),
     }
+    drawn: ClassVar[Drawn] = WRITTEN
     scores_pretrained: ClassVar[bool] = False
     sections: ClassVar[tuple[Section, ...]] = (
         Section(
