@@ -54,7 +54,7 @@ FREE_SMALL = replace(
         "train": {**_TRAIN, "max_steps": 40, "forget_ratio": 0.5, "search_max_steps": 12},
         "evaluation": _EVALUATION,
     },
-    rates={"*": (3e-5, 1e-4, 3e-4)},
+    rates={"*": (1e-4, 3e-4, 1e-3, 3e-3)},
 )
 """For the small bases: far larger rates than a large model's, and enough epochs to learn answers by heart."""
 
