@@ -10,7 +10,7 @@ from spul.benchmarks.profiles import PAPER, SMALL, merged
 
 __all__ = ["FREE_FULL", "FREE_SMALL", "HEALTH_NOTE", "WRITTEN"]
 
-WRITTEN = Drawn("rouge:l_recall", "train", "ROUGE-L recall of what is written")
+WRITTEN = Drawn("rouge:l_recall", "train", "ROUGE-L recall")
 
 HEALTH_NOTE = (
     "Repeated: share of runs of four words that stand in the same answer before, a sign of collapse. Empty: nothing is "
