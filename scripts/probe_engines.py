@@ -31,7 +31,7 @@ Verdicts of `spul probe` ([serving.md](../serving.md#the-probe)) on engines that
 the `baked` one, llama.cpp the `gguf` one in four slots of the base's context each, flash attention off. `bypassed`,
 `twice`, `injected` and `otherwise` fail a probe. A way in that counts fewer than all virtual tokens is bypassed,
 whatever is answered there: so are long texts in llama.cpp where the tokenizer has whole words, since it reads several
-unknown ones in a row as one token. In brackets: answers as of the run's own model behind its prompt, of those that tell.
+unknown ones in a row as one token. In brackets: answers as of the run's own model behind its prompt, of all that tell.
 
 Made by `python scripts/probe_engines.py RUN… --write` on {date} with
 {versions}.
