@@ -61,6 +61,9 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
         writer.writerows(rows)
 
 
+TICKS = tuple(step * 10.0**power for power in range(-4, 4) for step in (1, 2, 5))
+
+
 def draw_growth(path: Path, rows: Sequence[Row]) -> None:
     """Draw step time against each of the sizes, both formulations, on logarithmic axes."""
     from matplotlib.figure import Figure
@@ -69,7 +72,8 @@ def draw_growth(path: Path, rows: Sequence[Row]) -> None:
     for row in rows:
         growth.setdefault(row["size"], []).append((row["value"], row))
     figure = Figure(figsize=(3.2 * len(growth), 3.2), layout="constrained")
-    for axes, (name, points) in zip(figure.subplots(1, len(growth), squeeze=False)[0], growth.items(), strict=True):
+    panels = figure.subplots(1, len(growth), squeeze=False, sharey=True)[0]
+    for axes, (name, points) in zip(panels, growth.items(), strict=True):
         sizes = [size for size, _ in points]
         for key, label, marker in (("naive s", "naive", "o"), ("ours s", "ours", "s")):
             axes.plot(sizes, [row[key] for _, row in points], marker=marker, label=label)
@@ -77,6 +81,9 @@ def draw_growth(path: Path, rows: Sequence[Row]) -> None:
         axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
+    seconds = [row[key] for row in rows for key in ("naive s", "ours s")]
+    shown = [tick for tick in TICKS if min(seconds) / 2 <= tick <= max(seconds) * 2]
+    figure.axes[0].set_yticks(shown, [f"{tick:g}" for tick in shown])
     figure.axes[0].set_ylabel("CPU-seconds a step")
     figure.axes[0].legend(frameon=False)
     figure.savefig(path, dpi=120)

@@ -48,8 +48,8 @@ def test_everything_registered_is_on_the_page(kind: Kind) -> None:
     assert re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE) == [entry["name"] for entry in entries(kind)]
 
 
-@pytest.mark.parametrize("kind", [Kind.methods, Kind.objectives, Kind.prompts])
-def test_everything_that_learns_has_its_paper(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [Kind.methods, Kind.objectives, Kind.prompts, Kind.tasks])
+def test_what_comes_from_papers_names_them(kind: Kind) -> None:
     page = (ROOT / "docs" / "paper_index.md").read_text(encoding="utf-8")
     for entry in entries(kind):
         assert f"### {entry['name']}\n" in page or f"| `{entry['name']}` |" in page, entry["name"]

@@ -101,6 +101,6 @@ def _unlearn_values(common: dict[str, Any], base: Run, retrained: Run) -> dict[s
             "pretrained": common["model"]["path"],
         },
         "prompt": {"kind": "direct", "num_virtual_tokens": 30, "init": "vocab"},
-        "retain": {"alpha": 1.0, "beta": 1.0},
+        "retain": {"alpha": 0.1, "beta": 0.1},
         "train": UNLEARN,
     }

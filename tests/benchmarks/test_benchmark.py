@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -48,13 +49,17 @@ def asked(place: Path, name: str, **values: object) -> Request:
 
 def test_one_command_trains_scores_and_tells(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BENCHMARKS.get("sst2"), "profiles", {"small": tiny_profile()})
-    request = asked(place, "sst2", methods=("ga_gd", "spul"))
+    request = asked(place, "sst2", methods=("spul",))
     page, files = benchmarks.run_benchmark(request)
-    assert done == [f"sst2_entity-base-s1-{arm}" for arm in ("base", "retrained", "ga_gd", "spul")]
-    assert [row.key for row in page.scores.rows][:5] == ["pretrained", "base", "retrained", "ga_gd", "spul"]
+    assert done == [f"sst2_entity-base-s1-{arm}" for arm in ("base", "retrained", "spul")]
+    assert [row.key for row in page.scores.rows][:4] == ["pretrained", "base", "retrained", "spul"]
     text = files[0].read_text(encoding="utf-8")
-    for words in ("Always “negative”", "| SPUL, input level |", "--method ga_gd --method spul", "Seed 1."):
+    for words in ("Always “negative”", "| SPUL, input level |", "--method spul", "Seed 1."):
         assert words in text
+    alt = re.search(rf"!\[(.*)\]\({files[2].name}\)", text)
+    assert alt is not None
+    assert re.findall(r"[.;] ([^.;]*): forget", alt[1]) == ["fine-tuned base", "retrained", "SPUL, input"]
+    assert files[2].read_bytes().startswith(b"\x89PNG")
     with files[1].open(encoding="utf-8", newline="") as file:
         rows = {(row["row"], row["split"], row["metric"]): row for row in csv.DictReader(file)}
     gap = rows["spul", "test_forget", "unlearning_gap:accuracy"]

@@ -26,6 +26,7 @@ from spul.benchmarks.profiles import Profile, merged
 from spul.errors import DataError
 from spul.studies import runner
 from spul.tasks.qa import REFUSALS
+from spul.tasks.summarization import Summarization
 from tests.benchmarks.setting import FILMS, PEOPLE, tiny_profile
 from tests.benchmarks.test_reproduce import done, in_this_process
 from tests.tiny import WORDS, tiny_model
@@ -189,13 +190,34 @@ def test_tofu_is_cut_by_its_rule(tmp_path: Path) -> None:
         small_tofu(str(tmp_path), tmp_path / "other", Cut(2, 5, 30), make=True, log=lambda _: None)
 
 
-@pytest.mark.slow
-def test_dialogsum_is_read_from_four_splits(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def write_dialogues(folder: Path) -> None:
     for split in ("train_forget", "train_retain", "test_forget", "test_retain"):
         people = PEOPLE[:2] if split.endswith("forget") else PEOPLE[2:]
         films = FILMS[:3] if split.startswith("train") else FILMS[3:]
         rows = [{"document": f"{p} : the {f} is dull", "summary": f"{p} was in {f}"} for p in people for f in films]
-        write(place / "sum_dialogsum" / f"{split}.jsonl", rows)
+        write(folder / f"{split}.jsonl", rows)
+
+
+def test_a_small_base_learns_the_generic_summary_from_dialogues_in_disorder(place: Path) -> None:
+    """As many as there are, 18 of 30; a dry run writes none."""
+    write_dialogues(place / "sum_dialogsum")
+    request = asked(place, "dialogsum", small=True)
+    (file,) = {job.config.data.extra_retain for job in benchmarks.jobs_of(request)}.pop()
+    assert not Path(file).exists()
+    maker = BENCHMARKS.get("dialogsum")()
+    maker.maker(benchmarks._asked(request, maker, make=True))
+    rows = [json.loads(line) for line in Path(file).read_text().splitlines()]
+    assert {row["summary"] for row in rows} == set(Summarization.defaults["generic_answers"])
+    whole = {f"{p} : the {f} is dull" for p in PEOPLE[2:] for f in FILMS[:3]}
+    assert sorted(" ".join(sorted(row["document"].split())) for row in rows) == sorted(
+        " ".join(sorted(text.split())) for text in whole
+    )
+    assert len({row["document"] for row in rows} & whole) < 3
+
+
+@pytest.mark.slow
+def test_dialogsum_is_read_from_four_splits(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_dialogues(place / "sum_dialogsum")
     monkeypatch.setattr(BENCHMARKS.get("dialogsum"), "profiles", {"full": quick()})
     page, _ = benchmarks.run_benchmark(asked(place, "dialogsum"))
     assert [row.key for row in page.scores.rows] == ["base", "retrained", "spul"]

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from spul.config import RunConfig
-from spul.errors import RunError
+from spul.errors import DataError, RunError
 from spul.evaluation import GATED, compute_metrics, evaluate_run, recompute_metrics
 from spul.runs import Run
 from spul.scopes import Gate, calibrate
-from spul.types import SPLIT_NAMES, Example, Splits
-from tests.fakes import ANSWERS, FakeModel, FakeTask, make_samples
+from spul.types import SPLIT_NAMES, Example, Splits, Wording
+from tests.fakes import ANSWERS, FakeModel, FakeTask, make_sample, make_samples
+from tests.metrics.free_text import ANSWERS as FREE
+from tests.metrics.free_text import free_sample
 
 LABELS = ("negative", "positive")
 
@@ -143,6 +145,24 @@ def test_every_number_is_defined_or_says_why_not() -> None:
     for key, result in metrics.items():
         assert result.value is None, key
         assert result.reason, key
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("-inf")])
+def test_scores_that_are_no_numbers_are_refused(score: float) -> None:
+    """Wherever they stand; a mean of them would be none, and the exponential of the second 0, silently."""
+    label, text = make_sample(), free_sample(perturbed=[0.2], paraphrase=0.5, token_logprobs=[-1.0, -1.0])
+    assert text.text is not None
+    for sample, answers in (
+        (replace(label, logprob=score), ANSWERS),
+        (replace(label, candidate_logprobs={"positive": -1.0, "unknown": score}), ANSWERS),
+        (replace(label, scope_score=score), ANSWERS),
+        (replace(text, text=replace(text.text, token_logprobs=(-1.0, score))), FREE),
+        (replace(text, text=replace(text.text, paraphrase=Wording(score, 2))), FREE),
+        (replace(text, text=replace(text.text, perturbed=(Wording(score, 2),))), FREE),
+        (replace(text, text=replace(text.text, similarity=score)), FREE),
+    ):
+        with pytest.raises(DataError, match=r"base/test_retain, example x: expected finite numbers as scores, got"):
+            compute_metrics({"base/test_retain": [sample]}, answers, bootstrap=100)
 
 
 class _ByLength:

@@ -22,18 +22,19 @@ from spul.metrics import METRICS
 from spul.tasks import TASKS, build_task
 from spul.tasks.settings import TaskSettings
 from spul.types import AnswerSpace, Example
+from tests.data.kinds import make_tokenizer
 from tests.metrics.free_text import free_sample
-from tests.tiny import tiny_tokenizer
 
 words = {"generic_answers": ("it is unknown",), "max_new_tokens": 5, "template": "{article} text : {answer}"}
 settings = TaskSettings(name="headline", **words)
-task = build_task(settings, tiny_tokenizer(), max_length=30, labels=[])
+tokenizer = make_tokenizer("byte_level")
+task = build_task(settings, tokenizer, max_length=40, labels=[])
 query = task.pose(Example("x", {"article": "the film " * 50}, "a dull film"))
 samples = {"base/test_retain": [free_sample("a", generated="one two"), free_sample("b", generated="one two three")]}
 metrics = compute_metrics(samples, AnswerSpace((), ()), bootstrap=100)
 print(json.dumps({
     "defaults": TaskSettings(name="headline").model_dump(mode="json"),
-    "prompt": task._poser.tokenizer.decode(list(query.prompt_ids)),
+    "prompt": tokenizer.decode(list(query.prompt_ids)),
     "truncated": query.truncated,
     "metric": metrics["base/test_retain/written_words"].to_json(),
     "gap": "base/test_retain/unlearning_gap:written_words" in metrics,

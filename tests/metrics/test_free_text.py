@@ -8,17 +8,13 @@ from math import exp, log
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 from scipy.stats import ks_2samp
 
 from spul.data.tofu import UTILITY_SETS
 from spul.evaluation import compute_metrics
 from spul.evaluation.similarity import with_similarity
-from spul.metrics import METRICS, Bootstrap, Scored
-from spul.metrics._free_text import FreeTextMetric
-from spul.metrics._split import SplitMetric
+from spul.metrics import Bootstrap, Scored
 from spul.metrics.extraction_likelihood import overlap
 from spul.metrics.extraction_strength import extraction_strength
 from spul.metrics.forget_quality import ForgetQuality
@@ -293,56 +289,3 @@ def test_metrics_of_labels_leave_free_text_alone_and_the_other_way_round() -> No
     names = {key.rpartition("/")[2] for key in compute_metrics({"base/test_retain": [free_sample()]}, ANSWERS)}
     assert {"accuracy", "generic_rate", "rouge:l_recall"} <= names
     assert not {"weighted_f1", "restricted_accuracy", "unlearning_gap:weighted_f1"} & names
-
-
-SPLIT_METRICS = [
-    variant
-    for name in METRICS.names()
-    for variant in METRICS.get(name).variants()
-    if isinstance(variant, FreeTextMetric)
-]
-shares = st.floats(0.01, 0.99)
-made = st.builds(
-    lambda p, paraphrase, perturbed, hits, words: {
-        "probability": p,
-        "paraphrase": paraphrase,
-        "perturbed": perturbed,
-        "hits": hits,
-        "generated": " ".join(words),
-        "context": hits,
-        "text_ids": range(12),
-        "continuations": {1: range(1, 12 - len(words)), 2: range(2, 12)},
-        "similarity": p,
-    },
-    shares,
-    shares,
-    st.lists(shares, min_size=1, max_size=5),
-    st.lists(st.booleans(), min_size=1, max_size=6),
-    st.lists(st.sampled_from(["anna", "was", "born", "in", "rome"]), max_size=8),
-)
-
-
-@given(st.lists(made, min_size=1, max_size=5), st.randoms())
-@settings(max_examples=15, deadline=None)
-def test_order_and_duplicates_do_not_count(rows: list[dict[str, object]], random: object) -> None:
-    samples = [free_sample(str(i), **row) for i, row in enumerate(rows)]  # type: ignore[arg-type]
-    shuffled = list(samples)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-    for metric in SPLIT_METRICS:
-        assert isinstance(metric, SplitMetric)
-        first = metric.compute(samples, ANSWERS, BOOTSTRAP)
-        assert first.value is not None
-        assert metric.compute(shuffled, ANSWERS, BOOTSTRAP).value == pytest.approx(first.value)
-        twice = metric.compute(samples * 2, ANSWERS, BOOTSTRAP)
-        assert (twice.value, twice.n) == (pytest.approx(first.value), 2 * first.n)
-        if metric.unit == "share":
-            assert -1e-12 <= first.value <= 1 + 1e-12
-
-
-def test_one_example_has_a_value_and_no_false_certainty() -> None:
-    measured = {"text_ids": range(12), "continuations": {1: range(1, 12)}, "similarity": 0.5}
-    sample = free_sample(perturbed=[0.2], paraphrase=0.4, context=[True], **measured)  # type: ignore[arg-type]
-    for metric in SPLIT_METRICS:
-        found = metric.compute([sample], ANSWERS, BOOTSTRAP)
-        assert found.value is not None and found.n == 1
-        assert found.low is None or metric.name == "empty_answer_rate"

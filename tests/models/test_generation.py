@@ -31,8 +31,7 @@ def ids_of(model: PromptedModel, texts: list[str]) -> list[list[int]]:
     return [list(model.tokenizer(text)["input_ids"]) for text in texts]
 
 
-CASES = [*((name, False) for name in ARCHITECTURES), ("llama", True), ("gemma2", True)]
-"""Every architecture with an input-level prompt; a deep one where attention is plain, and where a window slides."""
+CASES = [(name, deep) for name in ARCHITECTURES for deep in (False, True)]
 
 
 @pytest.mark.parametrize(("architecture", "deep"), CASES)

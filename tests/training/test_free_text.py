@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import csv
+from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import spul
 from spul.runs import Run
+from spul.training import train as train_module
+from spul.training.plan import TrainingPlan
+from spul.training.step import MicroBatch
 from tests.tiny import tiny_model
 from tests.training.setting import PEOPLE, config_of
+from tests.training.test_invariants import Killed, log_and_kill
 
 PLACES = ("city", "river", "mountain", "house")
 GENERIC = ("it is unknown", "i was not given")
@@ -97,3 +103,32 @@ def test_validation_can_choose_among_long_answers(values: dict[str, Any]) -> Non
     scores = [row["validation_score"] for row in run.train_log() if "validation_score" in row]
     assert len(scores) == 3
     assert 0 < max(scores) < 1
+
+
+def test_a_questions_refusal_is_the_same_at_every_epoch_and_after_a_resume(
+    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Every pass of a run is looked at: four forget rows, eight epochs; then one killed at step 5 and resumed."""
+    whole, parts = (defaultdict[str, set[tuple[int, ...]]](set) for _ in range(2))
+    seen = whole
+    ask = TrainingPlan.__getitem__
+
+    def watched(plan: TrainingPlan, index: int) -> MicroBatch:
+        found = ask(plan, index)
+        for row, name in enumerate(found.batch.ids if found.batch else ()):
+            if found.batch.is_forget[row]:
+                seen[name].add(tuple(found.batch.labels[found.batch.rows == row].tolist()))
+        return found
+
+    monkeypatch.setattr(TrainingPlan, "__getitem__", watched)
+    quick = ("prompt.kind=direct", "prompt.num_virtual_tokens=2", "train.max_steps=8", "train.save_steps=2")
+    config = config_of(values, *quick, "seed=2")
+    spul.unlearn(config)
+    seen = parts
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(train_module, "TrainLog", log_and_kill(train_module.TrainLog, 5))
+        spul.unlearn(config, directory=tmp_path / "killed")
+    spul.unlearn(config, resume=tmp_path / "killed")
+    assert len(whole) == 4 and all(len(answers) == 1 for answers in whole.values())
+    assert len({answer for answers in whole.values() for answer in answers}) == len(GENERIC)
+    assert parts == whole

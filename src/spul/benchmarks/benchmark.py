@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spul.benchmarks.bases import SMALL_BASES, base_called
-from spul.benchmarks.catalogue import BENCHMARKS, Asked, Benchmark
+from spul.benchmarks.catalogue import BENCHMARKS, Asked, Benchmark, Drawn
 from spul.benchmarks.maker import Arm, Maker
 from spul.benchmarks.page import Page, as_csv, as_markdown
+from spul.benchmarks.pictures import trade_off_picture
 from spul.benchmarks.render import Provenance
 from spul.benchmarks.running import environment_of, run_plan, times_of
 from spul.benchmarks.scores import score_runs
 from spul.benchmarks.small_lm.corpus import default_data_root
 from spul.errors import ConfigError, RunError
-from spul.files import cache_directory, write_text
+from spul.files import cache_directory, write_bytes, write_text
 from spul.studies.jobs import Job
 
 __all__ = ["Done", "Request", "jobs_of", "run_benchmark"]
@@ -91,7 +92,9 @@ def jobs_of(request: Request) -> list[Job]:
 
 
 def run_benchmark(request: Request) -> Done:
-    """Run what is missing, compute the numbers and write the page (Markdown) and every number (CSV).
+    """Run what is missing, compute the numbers, write page (Markdown), every number (CSV) and trade-off (PNG).
+
+    There is a picture where the share that the benchmark draws is told of forget and retain.
 
     A run that is there is not run again; one that was cut off goes on.
 
@@ -114,13 +117,23 @@ def run_benchmark(request: Request) -> Done:
         scores,
         Provenance(_command(request), environment_of(scores.runs.values()), **times_of(plan.name, plan.asked.root)),
     )
-    files = [request.out / f"{plan.name}{suffix}" for suffix in (".md", ".csv")]
-    for file, text in zip(files, (as_markdown(page), as_csv(page)), strict=True):
-        write_text(file, text)
+    files = _write(page, request.out, plan.benchmark.drawn)
     if errors:
         told = "\n".join(f"{name}: {why}" for name, why in errors.items())
         raise RunError(f"{len(errors)} job(s) failed; {files[0]} says what is missing.\n{told}")
     return Done(page, files)
+
+
+def _write(page: Page, out: Path, share: Drawn) -> list[Path]:
+    file, table, picture = (out / f"{page.name}{suffix}" for suffix in (".md", ".csv", ".png"))
+    write_text(table, as_csv(page))
+    drawn = trade_off_picture(page.scores, *share)
+    if drawn is None or drawn.png is None:
+        write_text(file, as_markdown(page))
+        return [file, table]
+    write_bytes(picture, drawn.png)
+    write_text(file, as_markdown(page, (picture.name, drawn.alt)))
+    return [file, table, picture]
 
 
 def _plan(request: Request, *, make: bool) -> _Plan:

@@ -46,6 +46,7 @@ class Row:
         arm: which job of a seed has its numbers.
         model: under which name that run's metrics have them.
         paper: keys of the paper's row in the same table; empty where it has none.
+        short: what it is called in a picture; its title if empty.
     """
 
     key: str
@@ -53,6 +54,7 @@ class Row:
     arm: str
     model: str = "unlearned"
     paper: tuple[str, ...] = ()
+    short: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Arm:
         values: what it says of the configuration beside the profile.
         title: what it is called in tables; what its name is called if empty.
         deep: whether its soft prompt is one of every layer, where it trains one.
+        short: what it is called in pictures; its title if empty.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Arm:
     values: Mapping[str, Any] = field(default_factory=dict)
     title: str = ""
     deep: bool = False
+    short: str = ""
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,8 @@ class Page:
     provenance: Provenance
 
 
-def as_markdown(page: Page) -> str:
-    """Return the page: tables, what is undefined and why, how it was made."""
+def as_markdown(page: Page, picture: tuple[str, str] | None = None) -> str:
+    """Return the page: tables, the picture (its file's name and what it shows), what is undefined, how it was made."""
     parts = [f"# {page.title}", _seeds(page.seeds), *page.about]
     if page.scores.missing:
         missing = "; ".join(f"{name} ({why})" for name, why in page.scores.missing.items())
@@ -54,6 +54,9 @@ def as_markdown(page: Page) -> str:
         rows = shown(page.scores, section)
         if rows:
             parts += [f"## {section.heading}", section.note, _markdown_section(page.scores, section, rows)]
+    if picture is not None:
+        name, alt = picture
+        parts += ["## What is forgotten against what is kept", f"![{alt}]({name})"]
     undefined = reasons(page.scores, page.sections)
     if undefined:
         parts += ["## Undefined, and why", "\n".join(f"- {line}" for line in undefined)]

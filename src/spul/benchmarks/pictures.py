@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import numpy as np
 from matplotlib.axes import Axes
 
 from spul.benchmarks.hidden import Embedded
-from spul.benchmarks.summary import Results
+from spul.benchmarks.maker import Row
+from spul.benchmarks.scores import GATED
+from spul.benchmarks.summary import Results, SeedMean
 from spul.reports._style import OKABE_ITO, bare_axes, canvas, to_png, to_svg
 from spul.reports.pareto import TradeOff, pareto_picture
 from spul.reports.pictures import Picture
@@ -23,6 +28,18 @@ LINES = (
 
 SHORT = {"base": "fine-tuned base", "retrained": "retrained", "spul": "SPUL, input", "spul_deep": "SPUL, deep"}
 """Titles that are too long for a picture."""
+COMPARED = ("unlearned", GATED)
+
+
+class Numbers(Protocol):
+    """Rows, and what they came to: of a table of the paper or of a benchmark."""
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """Models, in the table's order."""
+
+    def get(self, row: str, place: str, metric: str, /) -> SeedMean | None:
+        """Return a number, ``None`` where no run has it."""
 
 
 def states_picture(found: Embedded, title: str) -> bytes:
@@ -61,16 +78,25 @@ def lengths_picture(results: Results) -> Picture:
         return Picture(to_svg(figure), alt, to_png(figure))
 
 
-def trade_off_picture(results: Results) -> Picture | None:
-    """Return test forget against test retain for every method, means over seeds; ``None`` where no method has both."""
+def trade_off_picture(
+    numbers: Numbers, metric: str = "accuracy", side: str = "test", what: str = "right answers"
+) -> Picture | None:
+    """Return forget against retain for every method, means over seeds; ``None`` where no method has both.
+
+    Args:
+        numbers: rows, and what they came to.
+        metric: a share.
+        side: ``train`` or ``test``.
+        what: the metric in words.
+    """
     points = []
-    for row in results.rows:
-        model = row.key if row.key in ("base", "retrained") else row.model
-        found = [results.get(row.key, f"test_{side}", "accuracy") for side in ("forget", "retain")]
-        if model in ("unlearned", "base", "retrained") and all(one and one.result.value is not None for one in found):
+    for row in numbers.rows:
+        model = row.key if row.key in ("base", "retrained") else "unlearned" if row.model in COMPARED else ""
+        found = [numbers.get(row.key, f"{side}_{part}", metric) for part in ("forget", "retain")]
+        if model and all(one and one.result.value is not None for one in found):
             forget, retain = (one.result for one in found if one is not None)
-            points.append(TradeOff(SHORT.get(row.key, row.title), forget, retain, model))
-    return pareto_picture(points)
+            points.append(TradeOff(row.short or SHORT.get(row.key, row.title), forget, retain, model))
+    return pareto_picture(points, side, what)
 
 
 def _line(axes: Axes, results: Results, keys: list[str], split: str, name: str, colour: str, mark: str) -> None:

@@ -16,7 +16,7 @@ from spul.runs import Run
 from spul.studies.jobs import Job
 from spul.types import AnswerSpace, MetricResult, Sample
 
-__all__ = ["BASE", "RETRAINED", "Scores", "score_runs"]
+__all__ = ["BASE", "GATED", "RETRAINED", "Scores", "score_runs"]
 
 BASE, RETRAINED = "base", "retrained"
 PRETRAINED = "pretrained"
@@ -168,9 +168,12 @@ def _row(arm: str, model: str, arms: Sequence[Arm]) -> Row:
         return Row(model, f"Always “{model.partition(':')[2]}”", BASE, model)
     if arm == model:
         return Row(model, PLAIN_TITLES[model], RETRAINED if model == RETRAINED else BASE, model)
-    own = next((each.title for each in arms if each.name == arm), "")
-    title = own or TITLES.get(arm, arm).removesuffix(" (ours)")
-    return Row(f"{arm}:gated", f"{title}, gated", arm, model) if model == GATED else Row(arm, title, arm, model)
+    own = next((each for each in arms if each.name == arm), None)
+    title = (own.title if own else "") or TITLES.get(arm, arm).removesuffix(" (ours)")
+    short = own.short if own else ""
+    if model == GATED:
+        return Row(f"{arm}:gated", f"{title}, gated", arm, model, short=short and f"{short}, gated")
+    return Row(arm, title, arm, model, short=short)
 
 
 def _ordered(rows: Sequence[Row], arms: Sequence[Arm]) -> list[Row]:

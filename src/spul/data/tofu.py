@@ -92,8 +92,26 @@ class TofuFiles:
         """Return whether there is such a source, or a perturbed one."""
         return self.find(stem) is not None or self.find(f"{stem}_perturbed") is not None
 
+    def check(self, subset: str) -> None:
+        """Look for the sources that a subset needs, without reading them.
+
+        Raises:
+            DataError: one is missing, or its perturbed file is there without it.
+        """
+        for stem in (subset, RETAIN_OF[subset], *(name for name in UTILITY_SETS[1:] if self.has(name))):
+            self.source(stem)
+
     def plain(self, stem: str) -> Found:
         """Return the rows of a source that must be there.
+
+        Raises:
+            DataError: it is not, or does not read.
+        """
+        source = self.source(stem)
+        return source, read_rows(source)
+
+    def source(self, stem: str) -> str:
+        """Return a source that must be there.
 
         Raises:
             DataError: it is not.
@@ -103,7 +121,7 @@ class TofuFiles:
             beside = self.find(f"{stem}_perturbed")
             found = f"{beside} is there without it" if beside else "there is none"
             raise DataError(f"expected TOFU's {stem} in {self._folder}, but {found}. Add {stem}.jsonl, say.")
-        return source, read_rows(source)
+        return source
 
     def with_perturbed(self, stem: str) -> Found:
         """Return the rows with the paraphrased and perturbed answers of the perturbed file, where there is one.

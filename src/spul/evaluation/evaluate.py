@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
+from math import isfinite
 from random import Random
 
-from spul.errors import RunError
+from spul.errors import DataError, RunError
 from spul.metrics import METRICS, Bootstrap, Scored
 from spul.runs import Run
 from spul.scopes import Gate
 from spul.tasks import Task, score_split
-from spul.types import SPLIT_NAMES, AnswerSpace, Example, LanguageModel, MetricResult, Sample, Splits
+from spul.types import SPLIT_NAMES, AnswerSpace, Example, FreeText, LanguageModel, MetricResult, Sample, Splits
 
 __all__ = ["ANSWERS_FACT", "GATED", "compute_metrics", "evaluate_run", "recompute_metrics", "write_gated_samples"]
 
@@ -47,7 +49,13 @@ def compute_metrics(
         bootstrap: resamples behind every interval.
         seed: equal seeds give equal intervals.
         task: the task's name; a metric that belongs to one task is left out without it.
+
+    Raises:
+        DataError: a sample holds a score that is no finite number.
     """
+    for where, rows in samples.items():
+        for sample in rows:
+            _check_finite(sample, where)
     scored = Scored(samples, answers, Bootstrap(bootstrap, seed), task)
     return {
         f"{where}/{metric.key}": result
@@ -135,6 +143,20 @@ def recompute_metrics(run: Run) -> dict[str, MetricResult]:
     )
     run.write_metrics(metrics)
     return metrics
+
+
+def _check_finite(sample: Sample, where: str) -> None:
+    text = sample.text or FreeText()
+    wordings = (*([text.paraphrase] if text.paraphrase else []), *text.perturbed)
+    single = [number for number in (sample.logprob, sample.scope_score, text.similarity) if number is not None]
+    for number in chain(
+        single, sample.candidate_logprobs.values(), text.token_logprobs or (), (each.logprob for each in wordings)
+    ):
+        if not isinstance(number, int | float) or not isfinite(number):
+            raise DataError(
+                f"{where}, example {sample.id}: expected finite numbers as scores, got {number!r}. Score it again "
+                "(in float32, where a model overflows), or leave out what was not measured."
+            )
 
 
 def _splits_of_all(splits: Splits) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import Field, StrictBool, ValidationError, model_validator
 
 from spul.errors import DataError, RunError
+from spul.runs import Run
 from spul.settings import Settings
 from spul.types import Continuation, FreeText, Sample, Wording
 
@@ -142,11 +143,15 @@ def read_places(path: Path) -> dict[str, list[Sample]]:
 
     Raises:
         DataError: there is no such file, or a row does not read, is there twice or is of another schema version.
+        RunError: a run directory is incomplete, changed, or of another schema version.
     """
     if path.is_file():
         return _checked(_read(path, None), path)
     if not path.is_dir():
         raise DataError(f"expected a run directory, a directory or a file of samples at {path}; there is none")
+    if (path / "manifest.json").is_file():
+        # Its schema version, and that its files are the ones it names.
+        Run.open(path)
     root = path / "eval" if (path / "eval").is_dir() else path
     files = {str(file.relative_to(root).with_suffix("")): file for file in sorted(root.glob(f"*/*{SUFFIX}"))}
     files |= {str(file.parent.relative_to(root)): file for file in sorted(root.glob(f"*/*/{OWN}"))}
@@ -184,7 +189,10 @@ def with_retrained(
             continue
         for mine in (rows for place, rows in samples.items() if place.partition("/")[2] == split):
             _same_examples(split, mine, theirs)
-        out[f"retrained/{split}"] = theirs
+        ours = next((rows for place, rows in samples.items() if place.partition("/")[2] == split), theirs)
+        # In one order, so that what is drawn of one model is drawn of the other.
+        by_id = {sample.id: sample for sample in theirs}
+        out[f"retrained/{split}"] = [by_id[sample.id] for sample in ours]
     return out
 
 

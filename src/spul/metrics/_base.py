@@ -69,6 +69,11 @@ def group_of(sample: Sample) -> tuple[str, str]:
     return (sample.group, "") if sample.group else ("", sample.id)
 
 
+def example_of(sample: Sample) -> tuple[str, str]:
+    """Return what says whether two samples are about the same example: files of two models may number theirs alike."""
+    return sample.id, sample.answer
+
+
 @dataclass(frozen=True)
 class Scored:
     """Everything that metrics are computed from.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spul.metrics._base import ModelMetric, Scored
+from spul.metrics._base import ModelMetric, Scored, example_of
 from spul.stats import Interval
-from spul.types import MetricResult, Sample
+from spul.types import MetricResult
 
 __all__ = ["Difference", "difference"]
 
@@ -49,7 +48,7 @@ def difference(metric: ModelMetric, scored: Scored, first: str, second: str, pla
     ours, theirs = metric.groups(scored, first, place), metric.groups(scored, second, place)
     if ours is None or theirs is None:
         return Difference(None, reason=f"the {first if ours is None else second} model was not scored there")
-    if _ids(ours) != _ids(theirs):
+    if [list(map(example_of, group)) for group in ours] != [list(map(example_of, group)) for group in theirs]:
         return Difference(None, reason=f"{first} and {second} were scored on different examples")
     minuend, subtrahend = scored.estimate(metric, first, place), scored.estimate(metric, second, place)
     assert minuend is not None and subtrahend is not None
@@ -59,7 +58,3 @@ def difference(metric: ModelMetric, scored: Scored, first: str, second: str, pla
     value, n, drawn = minuend.result.value - subtrahend.result.value, minuend.result.n, minuend.result.groups
     interval = metric.difference_interval(value, n, minuend.replicates - subtrahend.replicates, drawn)
     return Difference(value, n, interval, groups=drawn)
-
-
-def _ids(groups: Sequence[Sequence[Sample]]) -> list[list[str]]:
-    return [[sample.id for sample in group] for group in groups]

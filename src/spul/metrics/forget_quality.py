@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from spul.metrics._base import METRICS, AnswerKind, Metric, Scored, join
+from spul.metrics._base import METRICS, AnswerKind, Metric, Scored, example_of, join
 from spul.metrics.truth_ratio import TruthRatio, log_truth_ratios
 from spul.types import MetricResult, Sample
 
@@ -46,7 +46,7 @@ class ForgetQuality(Metric):
         others = scored.samples.get(f"{RETRAINED}/{SPLIT}")
         if others is None:
             return self._undefined("no retrained model was evaluated; name it in model.retrained")
-        if sorted(sample.id for sample in samples) != sorted(sample.id for sample in others):
+        if sorted(map(example_of, samples)) != sorted(map(example_of, others)):
             return self._undefined("the model and the retrained one were scored on different examples")
         selected = [TruthRatio().select(rows, scored.answers) for rows in (samples, others)]
         if len(selected[0]) != len(selected[1]) or not selected[0]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from spul.metrics._base import METRICS, AnswerKind, Bootstrap, Metric, Scored, join
+from spul.metrics._base import METRICS, AnswerKind, Bootstrap, Metric, Scored, example_of, join
 from spul.metrics._membership import loss_score
 from spul.stats import ks_distance, ks_distance_replicates, percentile_interval
 from spul.types import AnswerSpace, MetricResult, Sample
@@ -44,7 +44,7 @@ class LossKs(Metric):
         """Return the distance between two models' losses on the same examples."""
         if aim is None:
             return self._undefined("no retrained model was evaluated there; name it in model.retrained")
-        if [sample.id for sample in ours] != [sample.id for sample in aim]:
+        if list(map(example_of, ours)) != list(map(example_of, aim)):
             return self._undefined("the two models were scored on different examples")
         n = len(ours)
         if n == 0:

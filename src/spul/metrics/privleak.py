@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, Self, get_args
 import numpy as np
 from jaxtyping import Float
 
-from spul.metrics._base import METRICS, AnswerKind, Bootstrap, Estimate, Metric, ModelMetric, Scored
+from spul.metrics._base import METRICS, AnswerKind, Bootstrap, Estimate, Metric, ModelMetric, Scored, example_of
 from spul.metrics._free_text import free_text
 from spul.stats import auc, auc_replicates, percentile_interval
 from spul.types import AnswerSpace, MetricResult, Sample
@@ -22,6 +22,7 @@ __all__ = ["Convention", "MinK", "PrivLeak", "min_k"]
 Convention = Literal["members_higher", "members_lower"]
 SHARE = 0.4
 MEMBERS, NON_MEMBERS = "train_forget", "holdout"
+RETRAINED = "retrained"
 
 
 def min_k(logprobs: Sequence[float], share: float = SHARE) -> float:
@@ -99,10 +100,14 @@ class PrivLeak(Metric):
                 yield model, self._result(model, scored)
 
     def _result(self, model: str, scored: Scored) -> MetricResult:
-        ours, theirs = (scored.estimate(MinK(), name, "") for name in (model, "retrained"))
+        ours, theirs = (scored.estimate(MinK(), name, "") for name in (model, RETRAINED))
         if ours is None or theirs is None:
-            missing = model if ours is None else "retrained"
+            missing = model if ours is None else RETRAINED
             return self._undefined(f"the {missing} model was not scored on {MEMBERS} and {NON_MEMBERS}")
+        for split in (MEMBERS, NON_MEMBERS):
+            asked = [sorted(map(example_of, scored.samples[f"{name}/{split}"])) for name in (model, RETRAINED)]
+            if asked[0] != asked[1]:
+                return self._undefined(f"the model and the retrained one were scored on different examples of {split}")
         for found in (ours, theirs):
             if found.result.value is None:
                 return self._undefined(found.result.reason or "")

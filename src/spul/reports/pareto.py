@@ -64,10 +64,15 @@ def trade_offs(outcomes: Sequence[tuple[str, Outcome]], side: str = "test") -> l
     return list(found.values())
 
 
-def pareto_picture(points: Sequence[TradeOff], side: str = "test") -> Picture | None:
+def pareto_picture(points: Sequence[TradeOff], side: str = "test", what: str = "right answers") -> Picture | None:
     """Return forget against retain accuracy in per cent; ``None`` without an unlearned model.
 
     A step line joins the points that no other beats. Base and retrained model are marked; they take no part in it.
+
+    Args:
+        points: what is drawn.
+        side: ``train`` or ``test``.
+        what: the share that the points are of, in words.
     """
     compared = [point for point in points if point.model == "unlearned"]
     if not compared:
@@ -82,8 +87,8 @@ def pareto_picture(points: Sequence[TradeOff], side: str = "test") -> Picture | 
         for axis in (axes.xaxis, axes.yaxis):
             # Labels need room beyond the ends of what a share can be; ticks there would be of nothing.
             axis.set_ticks([tick for tick in axis.get_ticklocs() if 0 <= tick <= 100])
-        axes.set_xlabel(f"right on {side} retain, %  (more is kept →)")
-        axes.set_ylabel(f"right on {side} forget, %  (← less is shown)")
+        axes.set_xlabel(f"{what} on {side} retain, %  (more is kept →)")
+        axes.set_ylabel(f"{what} on {side} forget, %  (← less is shown)")
         x, y = zip(*(point.at for point in best), strict=True)
         axes.step(x, y, where="pre", color=MUTED, linewidth=1.2, zorder=2, label="no point beats these")
         lines: list[Line] = []
@@ -100,7 +105,8 @@ def pareto_picture(points: Sequence[TradeOff], side: str = "test") -> Picture | 
         label_points(axes, labels, lines)
         told = "; ".join(f"{p.label}: forget {bare(p.forget)}, retain {bare(p.retain)}" for p in points)
         on = ", ".join(point.label for point in best)
-        alt = f"Right answers in per cent on {side} forget against {side} retain. {told}. No point beats: {on}."
+        subject = f"{what[0].upper()}{what[1:]} in per cent on {side} forget against {side} retain"
+        alt = f"{subject}. {told}. No point beats: {on}."
         return Picture(to_svg(figure), alt, to_png(figure))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,9 @@ from spul.training.validation import Validation
 __all__ = ["SpulTrainer"]
 
 BEST = "best.safetensors"
+
+# Small models write checkpoints within a second of each other, and go by their numbers then, which is what is wanted.
+logging.getLogger("transformers.trainer_utils").addFilter(lambda record: "mtime" not in record.getMessage())
 
 
 class SpulTrainer(Trainer):

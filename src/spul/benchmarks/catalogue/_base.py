@@ -15,7 +15,7 @@ from spul.errors import ConfigError, DataError, unknown_name
 from spul.methods import METHODS
 from spul.registry import Registry
 
-__all__ = ["BENCHMARKS", "Asked", "Benchmark", "Column", "Section", "View"]
+__all__ = ["BENCHMARKS", "Asked", "Benchmark", "Column", "Drawn", "Section", "View"]
 
 
 class Column(NamedTuple):
@@ -38,6 +38,14 @@ class Section(NamedTuple):
     heading: str
     columns: tuple[Column, ...]
     note: str = ""
+
+
+class Drawn(NamedTuple):
+    """What a page draws of forget against retain: the key of a share, ``train`` or ``test``, the share in words."""
+
+    metric: str = "accuracy"
+    side: str = "test"
+    what: str = "right answers"
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,7 @@ class Benchmark(ABC):
         arms: arms that are more than a registered method, by name.
         profiles: settings for the small bases and for all others.
         sections: the tables, the most telling first: that one is printed.
+        drawn: what the picture shows.
         scores_pretrained: whether the model before any fine-tuning has a row.
     """
 
@@ -112,6 +121,7 @@ class Benchmark(ABC):
     arms: ClassVar[Mapping[str, Arm]] = {}
     profiles: ClassVar[Mapping[str, Profile]] = {"small": SMALL, "full": PAPER}
     sections: ClassVar[tuple[Section, ...]]
+    drawn: ClassVar[Drawn] = Drawn()
     scores_pretrained: ClassVar[bool] = True
 
     @abstractmethod

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from spul.benchmarks.catalogue._base import Drawn
 from spul.benchmarks.profiles import PAPER, SMALL, merged
 
-__all__ = ["FREE_FULL", "FREE_SMALL", "HEALTH_NOTE"]
+__all__ = ["FREE_FULL", "FREE_SMALL", "HEALTH_NOTE", "WRITTEN"]
+
+WRITTEN = Drawn("rouge:l_recall", "train", "ROUGE-L recall of what is written")
 
 HEALTH_NOTE = (
     "Repeated: share of runs of four words that stand in the same answer before, a sign of collapse. Empty: nothing is "

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import random
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
-from spul.benchmarks.catalogue._base import BENCHMARKS, Asked, Benchmark, Column, Section
-from spul.benchmarks.catalogue._free_text import FREE_FULL, FREE_SMALL, HEALTH_NOTE
+from spul.benchmarks.catalogue._base import BENCHMARKS, Asked, Benchmark, Column, Drawn, Section
+from spul.benchmarks.catalogue._free_text import FREE_FULL, FREE_SMALL, HEALTH_NOTE, WRITTEN
 from spul.benchmarks.maker import DEEP, Maker
 from spul.benchmarks.profiles import Profile
+from spul.data.sources import find_file, read_rows
+from spul.errors import DataError
+from spul.files import write_jsonl
+from spul.tasks.summarization import Summarization
 
 __all__ = ["DialogSum"]
 
 SPLITS = ("train_forget", "test_forget", "train_retain", "test_retain")
 SMALL_ROWS = {"train_retain": 80, "test_retain": 60}
-SMALL_LENGTH = 128
+SMALL_LENGTH = 160
 """Tokens of prompt and summary together; the dialogue is cut, the summary never."""
+UNREADABLE = 30
+"""Dialogues with the generic summary. A prompt cannot bring out an answer that the base never gives."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class _Maker(Maker):
 
     name: str
     folder: str
-    small: bool
+    unreadable: Path | None
 
     def prefix(self, seed: int) -> str:
         """Return base and seed."""
@@ -38,17 +47,19 @@ class _Maker(Maker):
     def common(self, seed: int, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the rows; the same text fits in with a prompt and without."""
         room = values.get("prompt", {}).get("num_virtual_tokens", 0)
+        small = self.unreadable is not None
         return {
             "data": {
                 "folder": self.folder,
                 "columns": {"answer": "summary"},
                 "seed": seed,
                 "validation_share": 0.0,
-                "max_rows": SMALL_ROWS if self.small else {},
+                "max_rows": SMALL_ROWS if small else {},
+                "extra_retain": [str(self.unreadable)] if small else [],
             },
             "task": {
                 "name": "summarization",
-                **({"max_length": SMALL_LENGTH + room, "max_new_tokens": 64} if self.small else {}),
+                **({"max_length": SMALL_LENGTH + room, "max_new_tokens": 64} if small else {}),
             },
             "seed": seed,
         }
@@ -73,6 +84,7 @@ class DialogSum(Benchmark):
         "small": FREE_SMALL,
         "full": FREE_FULL,
     }
+    drawn: ClassVar[Drawn] = WRITTEN
     scores_pretrained: ClassVar[bool] = False
     sections: ClassVar[tuple[Section, ...]] = (
         Section(
@@ -96,7 +108,7 @@ class DialogSum(Benchmark):
             "What is written, %",
             tuple(
                 Column(f"{split.replace('_', ' ')}: {short}", split, metric)
-                for split in ("test_forget", "test_retain")
+                for split in ("train_forget", "test_forget", "test_retain")
                 for short, metric in (
                     ("generic", "generic_rate"),
                     ("repeated 4-grams", "repetition_rate"),
@@ -117,7 +129,9 @@ class DialogSum(Benchmark):
 
     def maker(self, asked: Asked) -> Maker:
         """Return the maker of jobs on the four splits."""
-        return _Maker(asked.base, asked.root, self.name, self.place(asked), asked.small)
+        place = self.place(asked)
+        unreadable = _unreadable(place, asked.cache, make=asked.make, log=asked.log) if asked.small else None
+        return _Maker(asked.base, asked.root, self.name, place, unreadable)
 
     def about(self, asked: Asked) -> list[str]:
         """Return which rows there are."""
@@ -130,5 +144,28 @@ class DialogSum(Benchmark):
         rows = ", ".join(f"{count} of {split.replace('_', ' ')}" for split, count in SMALL_ROWS.items())
         return [
             f"{told} Drawn by the seed: {rows}; the other splits whole. Dialogues are cut so that {SMALL_LENGTH} "
-            "tokens hold them and their summaries."
+            f"tokens hold them and their summaries. {UNREADABLE} dialogues with their words in disorder, answered with "
+            "the generic summary, stand in train retain of every model, so that the base knows that answer at all; "
+            "they count in its numbers."
         ]
+
+
+def _unreadable(folder: str, cache: Path, *, make: bool, log: Callable[[str], None]) -> Path:
+    """Return a file of dialogues that nobody can sum up, written where it is missing.
+
+    Raises:
+        DataError: there is no train_retain to take them from.
+    """
+    digest = hashlib.sha256(folder.encode()).hexdigest()[:8]
+    file = cache.absolute() / "benchmarks" / f"dialogsum-unreadable-{digest}-{UNREADABLE}.jsonl"
+    if file.exists() or not make:
+        return file
+    source = find_file(Path(folder), "train_retain")
+    if source is None:
+        raise DataError(f"expected train_retain in {folder}, but there is none. Add train_retain.jsonl, say.")
+    rows, rng = read_rows(str(source)), random.Random(0)
+    (generic,) = Summarization.defaults["generic_answers"]
+    drawn = [row.get("document", "").split() for row in rng.sample(rows, min(UNREADABLE, len(rows)))]
+    write_jsonl(file, [{"document": " ".join(rng.sample(words, len(words))), "summary": generic} for words in drawn])
+    log(f"{file}: {len(drawn)} dialogues with their words in disorder")
+    return file

@@ -93,20 +93,41 @@ class SST2(FourSplits):
     subsets: ClassVar[tuple[str, ...]] = datasets
     methods: ClassVar[tuple[str, ...]] = (
         *("ga", "rl", "ga_kl", "ga_gd", "rl_gd"),
-        *("spul", DEEP, "spul_names", "spul_deep_names", "spul_deep_gate", "spul_deep_matched"),
+        *("spul", DEEP, "spul_suffix", "spul_names", "spul_deep_names", "spul_deep_gate", "spul_deep_matched"),
     )
     arms: ClassVar[Mapping[str, Arm]] = {
         arm.name: arm
         for arm in (
             Arm("rl_gd", "rl", {"retain": {"alpha": 1.0}}, "RL + GD"),
-            Arm("spul_names", "spul", merged(NAMES, GATE), "SPUL, input level, contrast rows"),
-            Arm("spul_deep_names", "spul", merged(NAMES, GATE), "SPUL, deep, contrast rows", deep=True),
+            Arm(
+                "spul_suffix",
+                "spul",
+                {"prompt": {"placement": "suffix"}},
+                "SPUL, input level, behind the text",
+                short="suffix",
+            ),
+            Arm(
+                "spul_names",
+                "spul",
+                merged(NAMES, GATE),
+                "SPUL, input level, contrast rows",
+                short="input, contrast",
+            ),
+            Arm(
+                "spul_deep_names",
+                "spul",
+                merged(NAMES, GATE),
+                "SPUL, deep, contrast rows",
+                deep=True,
+                short="deep, contrast",
+            ),
             Arm(
                 "spul_deep_gate",
                 "spul",
                 merged(BEHIND_A_GATE, GATE),
                 "SPUL, deep, made for a gate (α = β = 0.1)",
                 deep=True,
+                short="deep, α = 0.1",
             ),
             Arm(
                 "spul_deep_matched",
@@ -114,6 +135,7 @@ class SST2(FourSplits):
                 {"objective": {"source": "heldout"}},
                 "SPUL, deep, match mode (heldout)",
                 deep=True,
+                short="deep, match mode",
             ),
         )
     }

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from spul.benchmarks.catalogue._base import BENCHMARKS, Asked, Benchmark, Column, Section
-from spul.benchmarks.catalogue._free_text import FREE_FULL, FREE_SMALL, HEALTH_NOTE
+from spul.benchmarks.catalogue._base import BENCHMARKS, Asked, Benchmark, Column, Drawn, Section
+from spul.benchmarks.catalogue._free_text import FREE_FULL, FREE_SMALL, HEALTH_NOTE, WRITTEN
 from spul.benchmarks.catalogue._tofu_small import Cut, refusals_file, small_tofu
 from spul.benchmarks.maker import DEEP, Maker
 from spul.benchmarks.profiles import Profile, merged
-from spul.data.tofu import RETAIN_OF
+from spul.data.tofu import RETAIN_OF, TofuFiles
 
 __all__ = ["Tofu"]
 
@@ -83,6 +83,7 @@ class Tofu(Benchmark):
             ),
         ),
     }
+    drawn: ClassVar[Drawn] = WRITTEN
     scores_pretrained: ClassVar[bool] = False
     sections: ClassVar[tuple[Section, ...]] = (
         Section(
@@ -184,9 +185,10 @@ class Tofu(Benchmark):
     def maker(self, asked: Asked) -> Maker:
         """Return the maker of jobs on a subset of TOFU, cut down for a small base."""
         place = self.place(asked)
+        assert asked.subset is not None
+        TofuFiles(place).check(asked.subset)
         if asked.small:
             place = str(small_tofu(place, asked.cache, CUT, make=asked.make, log=asked.log))
-        assert asked.subset is not None
         return _Maker(asked.base, asked.root, place, asked.subset, asked.small)
 
     def about(self, asked: Asked) -> list[str]:
