@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,8 +15,11 @@ from spul.benchmarks import benchmark as benchmarks
 from spul.benchmarks import running
 from spul.benchmarks.benchmark import Request
 from spul.benchmarks.catalogue import BENCHMARKS
+from spul.benchmarks.maker import Row
+from spul.benchmarks.page import _rates
 from spul.errors import ConfigError, DataError
 from spul.studies import runner
+from spul.training.search import SEARCH_FACT
 from tests.benchmarks.setting import tiny_profile, write_base, write_root
 from tests.benchmarks.test_reproduce import done, in_this_process
 
@@ -106,3 +110,19 @@ def test_every_arm_of_sst2_has_the_same_rows_and_the_same_tries(place: Path) -> 
         "spul_deep_matched",
     }
     assert arms["rl_gd"].retain.alpha == 1.0
+
+
+def test_a_search_that_found_nothing_is_told() -> None:
+    """Two seeds: in one no rate changed an answer, in the other one rate did and one diverged."""
+
+    def run(*scores: float | None) -> SimpleNamespace:
+        tries = [{"learning_rate": 10.0**i, "score": score} for i, score in enumerate(scores)]
+        fact = {"rule": "the best", "tries": tries, "chosen": tries[-1]["learning_rate"]}
+        return SimpleNamespace(manifest=SimpleNamespace(facts={SEARCH_FACT: fact}))
+
+    runs = {"x-s1-ga": run(0.0, 0.0), "x-s2-ga": run(None, 0.2)}
+    scores = SimpleNamespace(rows=[Row("ga", "GA", "ga")], runs=runs)
+    (line,) = _rates(SimpleNamespace(scores=scores))  # type: ignore[arg-type]
+    assert line == "GA: 10, 10 (of 1, 10; rule: the best; every rate scored 0 in 1 of 2 searches)"
+    del runs["x-s1-ga"]
+    assert "scored 0" not in _rates(SimpleNamespace(scores=scores))[0]  # type: ignore[arg-type]

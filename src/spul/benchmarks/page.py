@@ -168,7 +168,10 @@ def _rates(page: Page) -> list[str]:
         if facts and row.model == "unlearned":
             tried = ", ".join(f"{entry['learning_rate']:g}" for entry in facts[0]["tries"])
             chosen = ", ".join(f"{fact['chosen']:g}" for fact in facts)
-            lines.append(f"{row.title}: {chosen} (of {tried}; rule: {facts[0]['rule']})")
+            # The smallest is taken then, which is no choice.
+            idle = sum(not any(entry["score"] for entry in fact["tries"]) for fact in facts)
+            told = f"; every rate scored 0 in {idle} of {len(facts)} searches" if idle else ""
+            lines.append(f"{row.title}: {chosen} (of {tried}; rule: {facts[0]['rule']}{told})")
     return lines
 
 

@@ -10,7 +10,7 @@ from spul.benchmarks.profiles import PAPER, SMALL, merged
 
 __all__ = ["FREE_FULL", "FREE_SMALL", "HEALTH_NOTE", "WRITTEN"]
 
-WRITTEN = Drawn("rouge:l_recall", "train", "ROUGE-L recall of what is written")
+WRITTEN = Drawn("rouge:l_recall", "train", "ROUGE-L recall")
 
 HEALTH_NOTE = (
     "Repeated: share of runs of four words that stand in the same answer before, a sign of collapse. Empty: nothing is "
@@ -54,7 +54,7 @@ FREE_SMALL = replace(
         "train": {**_TRAIN, "max_steps": 40, "forget_ratio": 0.5, "search_max_steps": 12},
         "evaluation": _EVALUATION,
     },
-    rates={"*": (3e-5, 1e-4, 3e-4)},
+    rates={"*": (1e-4, 3e-4, 1e-3, 3e-3)},
 )
 """For the small bases: far larger rates than a large model's, and enough epochs to learn answers by heart."""
 
