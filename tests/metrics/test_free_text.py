@@ -17,7 +17,7 @@ from spul.evaluation.similarity import with_similarity
 from spul.metrics import Bootstrap, Scored
 from spul.metrics.extraction_likelihood import overlap
 from spul.metrics.extraction_strength import extraction_strength
-from spul.metrics.forget_quality import ForgetQuality
+from spul.metrics.forget_quality import ForgetQuality, ks_p_value
 from spul.metrics.model_utility import ModelUtility
 from spul.metrics.privleak import PrivLeak, min_k
 from spul.metrics.repetition_rate import repetition
@@ -204,6 +204,9 @@ def test_forget_quality_is_scipys_test_and_needs_the_retrained_model() -> None:
     far = [free_sample(str(i), paraphrase=0.5, perturbed=[0.9]) for i in range(8)]
     apart = Scored(both | {"retrained/train_forget": far}, ANSWERS, BOOTSTRAP)
     assert next(ForgetQuality().rows(apart))[1].value == pytest.approx(2 / 12870)
+
+    # Nothing lies nearer than one step of five: p = 1, which scipy's exact form misses by a rounding, with a warning.
+    assert ks_p_value([1, 2, 3, 4, 5], [1.5, 2.5, 3.5, 4.5, 5.5]) == 1.0
 
     def reason(retrained: list[Sample] | None) -> str | None:
         samples = {"unlearned/train_forget": ours}
