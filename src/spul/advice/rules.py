@@ -98,8 +98,8 @@ def _prompt(facts: Facts, probe: ProbeResult) -> Form:
         probe.form,
         likelihood,
         why,
-        "built-in people: the input level hides all at no cost; film reviews, 4.2 M parameters: both levels hide most of "
-        "test forget and cost 29 to 34 points of test retain without a gate (docs/results/forgets_for_real.md)",
+        "built-in people: the input level hides all at no cost; film reviews, 4.2 M parameters: both levels hide most "
+        "of test forget and cost 29 to 34 points of test retain without a gate (docs/results/forgets_for_real.md)",
         (f"prompt.kind={kind}", f"train.learning_rate={probe.learning_rate:g}"),
     )
 
