@@ -44,8 +44,8 @@ tokens get together as output, at any position. float32 on CPU. A dash stands wh
 Made by `{command}` on {date} with
 {versions}.
 Random models of 2 layers and 32 dimensions, whose hidden states point everywhere: the mass says nothing of trained
-models but that it is measured. Every row also passed the checks that count: greedy text in batches padded on the left,
-texts through the tokenizer, talks through the chat template, all of them equal.
+models but that it is measured{trained}. Every row also passed the checks that count: greedy
+text in batches padded on the left, texts through the tokenizer, talks through the chat template, all of them equal.
 """
 
 
@@ -62,8 +62,9 @@ def main() -> int:
     lines = [f"| model | {' | '.join(names)} |", f"| --- |{' --- |' * len(names)}", *rows]
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     command = "scripts/export_equality.py" + (" --demo RUN" if arguments.demo is not None else "")
+    trained = "; the last row is a trained one" if arguments.demo is not None else ""
     PAGE.write_text(
-        HEAD.format(command=command, date=datetime.now(UTC).date(), versions=_versions())
+        HEAD.format(command=command, date=datetime.now(UTC).date(), versions=_versions(), trained=trained)
         + "\n"
         + "\n".join(lines)
         + "\n"

@@ -118,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--note", default="", help="what else the machine did, for the page")
     parser.add_argument("--write", action="store_true", help="make docs/results/serving.md anew")
     options = parser.parse_args(argv)
-    load = os.getloadavg()[0]
+    load_average = os.getloadavg()[0]
     run = spul.Run.open(options.run)
     model = spul.load_model(run)
     questions = ask_own_model(run, model, options.new_tokens)
@@ -129,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             outcomes[name] = asyncio.run(load.run(options.clients, options.seconds, options.warm))
         print(line(name, outcomes[name], outcomes), flush=True)
     if options.write:
-        PAGE.write_text(page(options, model, len(questions), outcomes, load), encoding="utf-8")
+        PAGE.write_text(page(options, model, len(questions), outcomes, load_average), encoding="utf-8")
         print(f"wrote {PAGE.relative_to(ROOT)}")
     return int(any(each.errors or each.wrong or each.grown for each in outcomes.values()))
 
@@ -268,7 +268,9 @@ def line(name: str, found: Outcome, outcomes: dict[str, Outcome]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def page(options: argparse.Namespace, model: PromptedModel, n: int, outcomes: dict[str, Outcome], load: float) -> str:
+def page(
+    options: argparse.Namespace, model: PromptedModel, n: int, outcomes: dict[str, Outcome], load_average: float
+) -> str:
     """Return the page of results."""
     threads = os.environ.get("OMP_NUM_THREADS", "unset")
     packages = ("torch", "transformers", "fastapi", "uvicorn")
@@ -282,7 +284,7 @@ def page(options: argparse.Namespace, model: PromptedModel, n: int, outcomes: di
         architecture=type(model.base).__name__,
         warm=f"{options.warm:g}",
         date=datetime.now(UTC).date(),
-        load=load,
+        load=load_average,
         versions=", ".join(f"{name} {metadata.version(name)}" for name in packages),
         machine=f"{os.cpu_count()} cores ({platform.machine()}), OMP_NUM_THREADS={threads}",
         shared=f"; {options.note}" if options.note else "",

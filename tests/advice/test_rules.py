@@ -25,6 +25,7 @@ FACTS = Facts(
     gate_caught=0.95,
     gate_touched=0.02,
     gate_epsilon=0.02,
+    gate_helped=True,
     contrast=False,
     probes=(INPUT, DEEP),
 )
@@ -66,6 +67,13 @@ def test_a_prompt_is_judged_by_its_probe(values: dict[str, Any], expected: str) 
 @pytest.mark.parametrize(("caught", "expected"), [(0.95, "likely"), (0.8, "open"), (0.5, "unlikely"), (None, "open")])
 def test_a_gate_is_judged_by_what_it_catches(caught: float | None, expected: str) -> None:
     assert likelihood("gate", gate_caught=caught) == expected
+
+
+def test_a_gate_that_was_given_little_is_not_given_up() -> None:
+    assert likelihood("gate", gate_caught=0.5, gate_helped=False) == "open"
+    forms = {form.name: form for form in weigh(replace(FACTS, gate_caught=0.5, gate_helped=False)).forms}
+    assert "data.contrast.retain_rows=1" in forms["gate"].settings
+    assert "scope.retain" in forms["gate"].why
 
 
 def test_a_gate_needs_a_prompt_behind_it() -> None:

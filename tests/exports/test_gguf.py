@@ -15,6 +15,7 @@ from spul.exports import gguf, write_export
 from spul.exports._gguf_file import _interleaved
 from spul.exports._gguf_tokens import SPLITS, gguf_vocabulary
 from spul.exports._tokens import SoftTokens, add_soft_tokens
+from tests.exports import made
 from tests.exports.made import TEXTS, byte_level_tokenizer, make_source
 from tests.tiny import tiny_tokenizer
 
@@ -122,6 +123,28 @@ def test_the_ways_of_cutting_words_have_names() -> None:
 def test_other_tokenizers_are_sent_to_the_converter(parts: dict[str, object], words: str) -> None:
     with pytest.raises(ExportError, match=rf"got {words}.*convert_hf_to_gguf\.py"):
         gguf_vocabulary(soft_tokens(**parts), 96)
+
+
+def test_what_llama_cpp_makes_of_unknown_words_is_said(tmp_path: Path) -> None:
+    source = make_source(tmp_path)
+    assert not any("whole words" in note for note in gguf.GgufExport().notes(source))
+    source.model.tokenizer = tiny_tokenizer()
+    assert any("several in a row become one token" in note for note in gguf.GgufExport().notes(source))
+
+
+@pytest.mark.slow
+def test_llama_cpp_reads_known_words_as_the_base_does_and_unknown_ones_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seven words of the vocabulary are seven tokens; `zebra yak` are one unknown token, and `walrus` another."""
+    pytest.importorskip("xllamacpp")
+    from spul.exports.llama_cpp import LlamaCpp
+
+    monkeypatch.setattr(made, "byte_level_tokenizer", tiny_tokenizer)
+    write_export(make_source(tmp_path), "gguf", tmp_path / "out")
+    engine = LlamaCpp(tmp_path / "out" / "model.gguf", 64)
+    assert engine.raw_tokens("the film was not very good but") == 7
+    assert engine.raw_tokens("zebra yak film walrus") == 3
 
 
 def test_whole_words_become_a_unigram_model() -> None:

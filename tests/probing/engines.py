@@ -9,14 +9,37 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import httpx2
+import torch
 
+from spul.exports import Source
 from spul.serving.server import listen
+from tests.exports import made
+from tests.exports.made import byte_level_tokenizer, make_source
+from tests.tiny import tiny_model
 
-__all__ = ["llama_cpp", "transformers_serve"]
+__all__ = ["llama_cpp", "tiny_source", "transformers_serve"]
 
 SLOTS = 4
+
+
+def tiny_source(directory: Path) -> Source:
+    """Return the source of an export of a random byte-level Llama with a chat template.
+
+    The base has more rows than tokens, and a random one writes them; a baked one's soft tokens take their place.
+    """
+
+    def model(architecture: str = "llama", seed: int = 0) -> Any:
+        made_model, tokenizer = tiny_model(architecture, seed)
+        with torch.no_grad():
+            made_model.lm_head.weight[len(byte_level_tokenizer()) :] = 0
+        return made_model, tokenizer
+
+    with mock.patch.object(made, "tiny_model", model):
+        return make_source(directory, chat=True)
 
 
 @contextmanager

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 
 from spul.exports import write_export
 from spul.probing import ProbeResult, probe
 from spul.runs import Run
-from tests.exports import made
-from tests.exports.made import byte_level_tokenizer, make_source
-from tests.probing.engines import llama_cpp, transformers_serve
-from tests.tiny import tiny_model
+from tests.probing.engines import llama_cpp, tiny_source, transformers_serve
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(autouse=True)
-def _no_rows_without_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The base has more rows than tokens, and a random one writes them; a baked one's soft tokens take their place."""
-
-    def model(architecture: str = "llama", seed: int = 0) -> Any:
-        made_model, tokenizer = tiny_model(architecture, seed)
-        with torch.no_grad():
-            made_model.lm_head.weight[len(byte_level_tokenizer()) :] = 0
-        return made_model, tokenizer
-
-    monkeypatch.setattr(made, "tiny_model", model)
-
-
 def exported(directory: Path, to: str) -> tuple[Run, Path]:
-    source = make_source(directory, chat=True)
+    source = tiny_source(directory)
     return Run.open(source.run.path), write_export(source, to, directory / to).path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -50,7 +51,7 @@ def client(server: Live, run: Run, **more: Any) -> Any:
         tokenizer=str(run.config.model.path),
         tokenizer_backend="huggingface",
         tokenized_requests=False,
-        max_length=124,
+        max_length=123,
         max_retries=1,
         **more,
     )
@@ -72,6 +73,16 @@ def test_likelihoods_are_those_of_our_model_type(server: Live, run: Run, batch_s
     assert over_http.loglikelihood_rolling(texts, disable_tqdm=True) == pytest.approx(
         ours.loglikelihood_rolling(texts), abs=1e-3
     )
+
+
+def test_contexts_that_are_too_long_are_cut_to_what_a_server_takes(server: Live, run: Run) -> None:
+    """A context of 128 tokens, 4 of them virtual, 1 BOS, 1 to write: 122 remain for a text of 300 words."""
+    ((value, _),) = client(server, run).loglikelihood(
+        requests([("the film was dull " * 75, "good")]), disable_tqdm=True
+    )
+    assert math.isfinite(value) and value < 0
+    last = [row for row in server.log() if row["event"] == "request"][-1]
+    assert last["prompt_tokens"] == 4 + 1 + 122
 
 
 def test_what_is_written_is_what_our_model_type_writes(server: Live, run: Run) -> None:

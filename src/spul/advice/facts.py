@@ -50,6 +50,7 @@ class Facts:
         gate_caught, gate_touched: share of the validation part of forget, and of retain, that a scope gate takes for in
             scope; ``None`` where there are too few rows for one.
         gate_epsilon: of that gate.
+        gate_helped: whether its detector reads contrast rows and retain rows that no prompt is trained on.
         contrast: whether the configuration trains on contrast rows.
         probes: one a form.
     """
@@ -67,6 +68,7 @@ class Facts:
     gate_caught: float | None
     gate_touched: float | None
     gate_epsilon: float
+    gate_helped: bool
     contrast: bool
     probes: tuple[ProbeResult, ...]
 

@@ -88,6 +88,7 @@ def look(
         gate_caught=caught,
         gate_touched=touched,
         gate_epsilon=config.scope.epsilon,
+        gate_helped=bool(config.scope.retain) and config.data.contrast.retain_rows > 0,
         contrast=config.data.contrast.retain_rows > 0,
         probes=probes,
     )

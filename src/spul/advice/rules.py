@@ -98,28 +98,39 @@ def _prompt(facts: Facts, probe: ProbeResult) -> Form:
         probe.form,
         likelihood,
         why,
-        "built-in people: the input level hides all at no cost; film reviews, 4.2 M parameters: the deep prompt gets "
-        "further than the input level, and both cost retain rows without a gate (docs/results/forgets_for_real.md)",
+        "built-in people: the input level hides all at no cost; film reviews, 4.2 M parameters: both levels hide most "
+        "of test forget and cost 29 to 34 points of test retain without a gate (docs/results/forgets_for_real.md)",
         (f"prompt.kind={kind}", f"train.learning_rate={probe.learning_rate:g}"),
     )
 
 
 def _gate(facts: Facts) -> Form:
-    basis = "names in film and restaurant reviews: 95 to 100 % of new forget rows caught (docs/scope_gate.md)"
+    basis = (
+        "names in film and restaurant reviews: 95 to 100 % of new forget rows caught (docs/scope_gate.md); with a firm "
+        "deep prompt behind it 92 % hidden at less than a point of retain (docs/results/forgets_for_real.md)"
+    )
     if facts.gate_caught is None or facts.gate_touched is None:
         why = "there are too few retain rows to set a threshold on, or the detector reads the base"
         return Form("gate", "open", why, basis, ("scope=gate",))
     why = (
         f"a detector catches {facts.gate_caught:.0%} of new forget rows and touches {facts.gate_touched:.1%} of new "
-        f"retain rows (ε = {facts.gate_epsilon:.0%})"
+        f"retain rows (ε = {facts.gate_epsilon:.1%})"
     )
     told = [probe for probe in facts.probes if probe.steps >= FEWEST_STEPS]
     if told and not any(moved(probe) and probe.generic >= HALF for probe in told):
         return Form("gate", "unlikely", f"{why}, but there is no prompt to put behind it", basis, ("scope=gate",))
-    likelihood: Likelihood = (
-        "likely" if facts.gate_caught >= CAUGHT else "open" if facts.gate_caught >= SOME_CAUGHT else "unlikely"
-    )
-    return Form("gate", likelihood, why, basis, ("scope=gate", "retain.alpha=0.3", "retain.beta=0.3"))
+    # What was measured behind a gate: a firm prompt, since whom a text is about is the gate's business.
+    firm = ("scope=gate", "scope.epsilon=0.005", "retain.alpha=0.1", "retain.beta=0.1")
+    helped = (*firm, "data.contrast.retain_rows=1", "scope.retain=[all_retain.csv]")
+    if facts.gate_caught >= CAUGHT:
+        return Form("gate", "likely", why, basis, firm if facts.gate_helped else helped)
+    if not facts.gate_helped:
+        more = (
+            "; it may catch more with all retain rows there are (scope.retain) and with contrast rows: on film reviews "
+            "54 % with 2,000 retain rows, 98 % with 47,080 and contrast rows"
+        )
+        return Form("gate", "open", why + more, basis, helped)
+    return Form("gate", "open" if facts.gate_caught >= SOME_CAUGHT else "unlikely", why, basis, firm)
 
 
 def _match(facts: Facts) -> Form:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
+from tokenizers.models import WordLevel
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from spul.data.chat import chat_frame
@@ -31,6 +32,11 @@ WARNING = (
     "`/v1/completions`, `llama-cli` without a chat, and Ollama with `raw: true` run the unprotected model, without a "
     "word. Serve chat completions only, or send the soft tokens yourself, as ids or as text. Check a server by "
     "`usage.prompt_tokens`: it has to be larger by the number of soft tokens."
+)
+
+WORDS = (
+    "llama.cpp has no tokenizer of whole words. Texts of known words become the base's own tokens, but unknown ones do "
+    "not: several in a row become one token, and one that begins with a known word becomes that word and a rest."
 )
 
 
@@ -88,6 +94,8 @@ class GgufExport(Export):
     def notes(self, source: Source) -> list[str]:
         """Return the warning, and what is true of every checkpoint with soft tokens."""
         notes = [WARNING, *checkpoint_notes(source)]
+        if isinstance(source.model.tokenizer.backend_tokenizer.model, WordLevel):
+            notes.append(WORDS)
         if not llama_cpp_is_there():
             notes.append("Not run through llama.cpp, since xllamacpp is not installed: pip install 'spul[gguf]'.")
         return notes

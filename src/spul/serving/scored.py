@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from spul.errors import ModelError
@@ -56,8 +58,7 @@ def read_scored(
     cache = expanded_cache(prompt.front, 1)
     row = torch.tensor([list(ids)], device=base.device)
     mask = torch.ones(1, p + n, dtype=torch.long, device=base.device)
-    names = token_names(tokenizer, ids[n - own :])
-    scores = [TokenScore(name, None, (), echo.offsets[0]) for name in names[:1]]
+    scores = [TokenScore(name, None, (), echo.offsets[0]) for name in token_names(tokenizer, ids[n - own :][:1])]
     for begin in range(0, n, CHUNK):
         chunk = row[:, begin : begin + CHUNK]
         end = begin + chunk.shape[1]
@@ -71,12 +72,27 @@ def read_scored(
         logprobs = logits.float().log_softmax(dim=-1)
         if not bool(logprobs.isfinite().all()):
             raise ModelError("the model's logits are not finite")
-        best = logprobs.topk(min(top, logprobs.shape[-1]))
         # Position i predicts token i + 1; scored are the text's own tokens from the second on.
-        for i in range(max(begin, n - own), min(end, n - 1)):
-            likeliest = token_names(tokenizer, best.indices[i - begin].tolist())
-            named = tuple(zip(likeliest, best.values[i - begin].tolist(), strict=True))
-            at = i + 1 - (n - own)
-            scores.append(TokenScore(names[at], float(logprobs[i - begin, ids[i + 1]]), named, echo.offsets[at]))
+        first, last = max(begin, n - own), min(end, n - 1)
+        if first < last:
+            offsets = echo.offsets[first + 1 - (n - own) : last + 1 - (n - own)]
+            asked = row[0, first + 1 : last + 1]
+            scores += _scores(tokenizer, logprobs[first - begin : last - begin], asked, offsets, top)
     batch = MixedBatch(cache, mask, torch.tensor([p + n], device=base.device))
     return Scored(Started(batch, logits[-1:]), tuple(scores))
+
+
+def _scores(
+    tokenizer: PreTrainedTokenizerFast,
+    logprobs: Float[Tensor, "T V"],
+    ids: Int[Tensor, " T"],
+    offsets: Sequence[int],
+    top: int,
+) -> Iterator[TokenScore]:
+    picked = logprobs.gather(1, ids.unsqueeze(1)).squeeze(1).tolist()
+    best = logprobs.topk(min(top, logprobs.shape[1]))
+    rows = zip(
+        token_names(tokenizer, ids.tolist()), picked, best.indices.tolist(), best.values.tolist(), offsets, strict=True
+    )
+    for name, logprob, others, values, offset in rows:
+        yield TokenScore(name, logprob, tuple(zip(token_names(tokenizer, others), values, strict=True)), offset)
