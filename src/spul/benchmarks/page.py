@@ -151,10 +151,13 @@ def _made(page: Page) -> list[str]:
         parts.append("\n".join(f"- {line}" for line in prompts))
     spent = page.provenance
     if None not in (spent.cpu_seconds, spent.wall_seconds, spent.counted):
+        runs = len(page.scores.runs)
+        took = f"{spent.cpu_seconds:,.0f} CPU-seconds and {spent.wall_seconds:,.0f} s by the clock, evaluation included"
         parts.append(
-            f"{spent.counted:,.0f} of the {len(page.scores.runs)} runs took {spent.cpu_seconds:,.0f} CPU-seconds and "
-            f"{spent.wall_seconds:,.0f} s by the clock, evaluation included; the others were not counted (another "
-            "command made them, or one that was cut off)."
+            f"{spent.counted:,.0f} runs took {took}; some of them had settings that were given up for this page's."
+            if spent.counted > runs
+            else f"{spent.counted:,.0f} of the {runs} runs took {took}; the others were not counted (another command "
+            "made them, or one that was cut off)."
         )
     environment = ", ".join(f"{name} {value}" for name, value in spent.environment.items() if value)
     return [*parts, f"```bash\n{spent.command}\n```", f"Environment: {environment}."]
