@@ -150,7 +150,7 @@ def _made(page: Page) -> list[str]:
     if prompts:
         parts.append("\n".join(f"- {line}" for line in prompts))
     spent = page.provenance
-    if None not in (spent.cpu_seconds, spent.wall_seconds, spent.counted):
+    if spent.cpu_seconds is not None and spent.wall_seconds is not None and spent.counted is not None:
         runs = len(page.scores.runs)
         took = f"{spent.cpu_seconds:,.0f} CPU-seconds and {spent.wall_seconds:,.0f} s by the clock, evaluation included"
         parts.append(
