@@ -19,6 +19,11 @@ from tests import shapes
 jaxtyping.install_import_hook("spul", f"{shapes.__name__}.check_shapes")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that the other processes have something to do meanwhile."""
+    items.sort(key=lambda item: item.path.name != "test_demonstration.py")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what runs leave for later ones apart from the user's."""
