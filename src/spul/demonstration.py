@@ -96,8 +96,8 @@ def _unlearn_values(common: dict[str, Any], base: Run, retrained: Run) -> dict[s
         "method": "spul",
         "name": "demo",
         "model": {
-            "path": str(base.model_dir),
-            "retrained": str(retrained.model_dir),
+            "path": str(base.model_dir.absolute()),
+            "retrained": str(retrained.model_dir.absolute()),
             "pretrained": common["model"]["path"],
         },
         "prompt": {"kind": "direct", "num_virtual_tokens": 30, "init": "vocab"},

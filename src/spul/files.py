@@ -29,7 +29,8 @@ def expand_path(path: str) -> str:
     expanded = str(Path(os.path.expandvars(path)).expanduser())
     if "$" in expanded:
         raise ConfigError(f"{path!r} names an environment variable that is not set; set it, or write the path out")
-    return expanded
+    # `Path` drops the dot that tells a directory from a hub id.
+    return f"./{expanded}" if path.startswith("./") and expanded != "." else expanded
 
 
 def write_bytes(path: Path, data: bytes) -> None:

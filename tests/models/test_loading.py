@@ -42,6 +42,13 @@ def test_nothing_there(load: Callable[[ModelSettings], object], tmp_path: Path) 
         load(ModelSettings(path=str(tmp_path / "missing")))
 
 
+@pytest.mark.parametrize("path", ["runs/somewhere/model", "./model"])
+def test_a_relative_path_is_no_hub_id(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=rf"there is nothing \(seen from {tmp_path}\)"):
+        load_base(ModelSettings(path=path))
+
+
 def test_damaged_weights(saved: Path) -> None:
     weights = saved / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])

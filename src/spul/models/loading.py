@@ -108,13 +108,19 @@ def _located(path: str) -> str:
 
 
 def _config_and_tokenizer(settings: ModelSettings, source: str) -> tuple[PreTrainedConfig, PreTrainedTokenizerFast]:
-    if Path(source).is_absolute() and not Path(source).exists():
-        raise ModelError(f"expected a model directory at {source}, but there is nothing. Check the path.")
+    if _is_path(source) and not Path(source).exists():
+        here = "" if Path(source).is_absolute() else f" (seen from {Path.cwd()})"
+        raise ModelError(f"expected a model directory at {source}, but there is nothing{here}. Check the path.")
     config = AutoConfig.from_pretrained(source, **_origin(settings))
     tokenizer = AutoTokenizer.from_pretrained(source, **_origin(settings))
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ModelError(f"expected a fast tokenizer at {source!r}, got {type(tokenizer).__name__}; convert it first")
     return config, tokenizer
+
+
+def _is_path(source: str) -> bool:
+    """Return whether it cannot be a hub id, which is a name or ``owner/name``."""
+    return Path(source).is_absolute() or source.startswith(".") or source.count("/") > 1
 
 
 def _origin(settings: ModelSettings) -> dict[str, Any]:
