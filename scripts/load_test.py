@@ -194,7 +194,8 @@ class Load:
             workers = [self.ask(client, i, end) for i in range(clients)]
             await asyncio.gather(*workers, self.watch(began + warm, end))
             self.outcome.seconds, after = time.monotonic() - began, processor_seconds(self.pid)
-            others = (after.machine - before.machine) - (after.ours - before.ours)
+            # The kernel counts the two in different ways, by a few per cent.
+            others = max(0.0, (after.machine - before.machine) - (after.ours - before.ours))
             self.outcome.others = others / self.outcome.seconds / (os.cpu_count() or 1)
         return self.outcome
 
