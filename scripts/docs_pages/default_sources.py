@@ -96,6 +96,7 @@ SOURCES: dict[str, str] = {
     "train.batch_size": PAPER,
     "train.micro_batch_size": "none: one forward pass a step",
     "train.forget_ratio": "ours; `natural` is the paper's",
+    "train.curriculum": "paper: all forget rows from the first step",
     "train.warmup_ratio": PAPER,
     "train.schedule": PAPER,
     "train.min_lr_ratio": "the ordinary cosine, which ends at zero",

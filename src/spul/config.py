@@ -110,6 +110,9 @@ class TrainSettings(Settings):
         micro_batch_size: rows of one forward pass; ``batch_size`` if missing, else gradients are accumulated.
         forget_ratio: share of forget rows in every batch, or ``natural`` for shuffled rows as in the paper (there the
             batch size silently sets the balance, so our default is one half).
+        curriculum: share of the steps within which the groups of forget rows (``data.columns.group``: a person, say)
+            come in one after another, in an order drawn by the seed; all are there from the first step if missing.
+            Until then, a row of a group that is still out is replaced by one of those that are in.
         warmup_ratio: share of the steps in which the learning rate rises linearly.
         schedule: shape after warm-up.
         min_lr_ratio: the cosine ends at that share of the peak.
@@ -140,6 +143,7 @@ class TrainSettings(Settings):
     batch_size: Count = 32
     micro_batch_size: Count | None = None
     forget_ratio: Annotated[float, Field(gt=0, lt=1)] | Literal["natural"] = 0.5
+    curriculum: Annotated[float, Field(gt=0, le=1)] | None = None
     warmup_ratio: Annotated[float, Field(ge=0, le=1)] = 0.1
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     min_lr_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0

@@ -11,6 +11,7 @@ from spul.config import TrainSettings
 from spul.data.batches import collate
 from spul.data.sampling import ForgetRetainSampler
 from spul.errors import DataError
+from spul.training.curriculum import Curriculum
 from spul.training.step import MicroBatch
 from spul.types import Query
 
@@ -28,7 +29,7 @@ class TrainingPlan(Dataset[MicroBatch]):
         pad_id: fills the rows of a pass to one length.
 
     Raises:
-        DataError: there are no rows.
+        DataError: there are no rows, or there is a curriculum and no groups to follow it by.
     """
 
     def __init__(
@@ -52,6 +53,9 @@ class TrainingPlan(Dataset[MicroBatch]):
         )
         self.steps_per_epoch: int = self._sampler.steps_per_epoch
         self.num_steps = settings.max_steps or max(1, math.ceil(settings.num_epochs * self.steps_per_epoch))
+        self._curriculum = (
+            Curriculum(forget, settings.curriculum, self.num_steps, seed) if settings.curriculum else None
+        )
         self.passes_per_step = settings.batch_size // (settings.micro_batch_size or settings.batch_size)
         self._epoch = -1
         self._batches: list[list[int]] = []
@@ -80,4 +84,5 @@ class TrainingPlan(Dataset[MicroBatch]):
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             self._epoch, self._batches = epoch, self._sampler.batches_for(epoch)
-        return self._batches[position]
+        rows = self._batches[position]
+        return rows if self._curriculum is None else self._curriculum.admit(step, rows)
