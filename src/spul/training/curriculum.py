@@ -31,8 +31,8 @@ class Curriculum:
         if len(groups) < 2:
             raise DataError(
                 f"train.curriculum={share} lets groups of forget rows in one after another, and the rows belong to "
-                f"{len(groups)} group(s). Map a column to `group` (data.columns.group, --column group=NAME), or leave the "
-                "curriculum out."
+                f"{len(groups)} group(s). Map a column to `group` (data.columns.group, --column group=NAME), or leave "
+                "the curriculum out."
             )
         random.Random(f"{seed}:curriculum").shuffle(groups)
         rank = {group: i for i, group in enumerate(groups)}
