@@ -6,20 +6,21 @@ import logging
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from spul.benchmarks.bases import SMALL_BASES, base_called
-from spul.benchmarks.catalogue import BENCHMARKS, Asked, Benchmark, Drawn
+from spul.benchmarks.catalogue import BENCHMARKS, Asked, Benchmark
 from spul.benchmarks.maker import Arm, Maker
 from spul.benchmarks.page import Page, as_csv, as_markdown
-from spul.benchmarks.pictures import trade_off_picture
+from spul.benchmarks.pictures import trade_off_picture, write_page
 from spul.benchmarks.render import Provenance
 from spul.benchmarks.running import environment_of, run_plan, times_of
 from spul.benchmarks.scores import score_runs
 from spul.benchmarks.small_lm.corpus import default_data_root
 from spul.errors import ConfigError, RunError
-from spul.files import cache_directory, write_bytes, write_text
+from spul.files import cache_directory
 from spul.studies.jobs import Job
 
 __all__ = ["Done", "Request", "jobs_of", "run_benchmark"]
@@ -117,23 +118,12 @@ def run_benchmark(request: Request) -> Done:
         scores,
         Provenance(_command(request), environment_of(scores.runs.values()), **times_of(plan.name, plan.asked.root)),
     )
-    files = _write(page, request.out, plan.benchmark.drawn)
+    drawn = trade_off_picture(scores, *plan.benchmark.drawn)
+    files = write_page(request.out, page.name, as_csv(page), drawn, partial(as_markdown, page))
     if errors:
         told = "\n".join(f"{name}: {why}" for name, why in errors.items())
         raise RunError(f"{len(errors)} job(s) failed; {files[0]} says what is missing.\n{told}")
     return Done(page, files)
-
-
-def _write(page: Page, out: Path, share: Drawn) -> list[Path]:
-    file, table, picture = (out / f"{page.name}{suffix}" for suffix in (".md", ".csv", ".png"))
-    write_text(table, as_csv(page))
-    drawn = trade_off_picture(page.scores, *share)
-    if drawn is None or drawn.png is None:
-        write_text(file, as_markdown(page))
-        return [file, table]
-    write_bytes(picture, drawn.png)
-    write_text(file, as_markdown(page, (picture.name, drawn.alt)))
-    return [file, table, picture]
 
 
 def _plan(request: Request, *, make: bool) -> _Plan:

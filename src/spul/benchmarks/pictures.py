@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -12,11 +13,12 @@ from spul.benchmarks.hidden import Embedded
 from spul.benchmarks.maker import Row
 from spul.benchmarks.scores import GATED
 from spul.benchmarks.summary import Results, SeedMean
+from spul.files import write_bytes, write_text
 from spul.reports._style import OKABE_ITO, bare_axes, canvas, to_png, to_svg
 from spul.reports.pareto import TradeOff, pareto_picture
 from spul.reports.pictures import Picture
 
-__all__ = ["lengths_picture", "states_picture", "trade_off_picture"]
+__all__ = ["lengths_picture", "states_picture", "trade_off_picture", "write_page"]
 
 COLOURS = (OKABE_ITO["vermillion"], OKABE_ITO["blue"], OKABE_ITO["green"], OKABE_ITO["orange"])
 LINES = (
@@ -97,6 +99,28 @@ def trade_off_picture(
             forget, retain = (one.result for one in found if one is not None)
             points.append(TradeOff(row.short or SHORT.get(row.key, row.title), forget, retain, model))
     return pareto_picture(points, side, what)
+
+
+def write_page(
+    out: Path, name: str, table: str, drawn: Picture | None, page: Callable[[tuple[str, str] | None], str]
+) -> list[Path]:
+    """Write a page (Markdown), its numbers (CSV) and its picture (PNG) if there is one; return the files, page first.
+
+    Args:
+        out: directory.
+        name: of the files.
+        table: the numbers.
+        drawn: the picture.
+        page: returns the page, given the picture's file name and what it shows.
+    """
+    file, numbers, picture = (out / f"{name}{suffix}" for suffix in (".md", ".csv", ".png"))
+    write_text(numbers, table)
+    if drawn is None or drawn.png is None:
+        write_text(file, page(None))
+        return [file, numbers]
+    write_bytes(picture, drawn.png)
+    write_text(file, page((picture.name, drawn.alt)))
+    return [file, numbers, picture]
 
 
 def _line(axes: Axes, results: Results, keys: list[str], split: str, name: str, colour: str, mark: str) -> None:

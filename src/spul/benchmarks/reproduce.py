@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import shlex
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from spul.benchmarks.bases import base_called, generic_rows
 from spul.benchmarks.datasets import Dataset, dataset
 from spul.benchmarks.hidden import embed
-from spul.benchmarks.pictures import lengths_picture, states_picture, trade_off_picture
+from spul.benchmarks.pictures import lengths_picture, states_picture, trade_off_picture, write_page
 from spul.benchmarks.plan import TABLES, Plan, make_plan
 from spul.benchmarks.profiles import PAPER, Profile
 from spul.benchmarks.render import Provenance, as_csv, efficiency_page, states_page, table_page
@@ -157,17 +158,11 @@ def _write(results: Results, out: Path, provenance: Provenance) -> list[Path]:
         write_bytes(picture, states_picture(found, f"Last hidden states at the answer position, {plan.data.title}"))
         write_text(page, states_page(results, found, picture.name, provenance))
         return [page, picture]
-    write_text(table, as_csv(results))
     if plan.table == "efficiency":
+        write_text(table, as_csv(results))
         write_text(page, efficiency_page(results, provenance))
         return [page, table]
-    drawn = _picture(results)
-    if drawn is None or drawn.png is None:
-        write_text(page, table_page(results, provenance))
-        return [page, table]
-    write_bytes(picture, drawn.png)
-    write_text(page, table_page(results, provenance, (picture.name, drawn.alt)))
-    return [page, table, picture]
+    return write_page(out, plan.name, as_csv(results), _picture(results), partial(table_page, results, provenance))
 
 
 def _picture(results: Results) -> Picture | None:

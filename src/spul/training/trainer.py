@@ -29,9 +29,6 @@ __all__ = ["SpulTrainer"]
 
 BEST = "best.safetensors"
 
-# Small models write checkpoints within a second of each other, and go by their numbers then, which is what is wanted.
-logging.getLogger("transformers.trainer_utils").addFilter(lambda record: "mtime" not in record.getMessage())
-
 
 class SpulTrainer(Trainer):
     """Minimises L_f + α·L_r + β·L_kl over a plan of batches.
@@ -59,6 +56,7 @@ class SpulTrainer(Trainer):
         budget: RetainBudget | None = None,
         **kwargs: Any,
     ) -> None:
+        logging.getLogger("transformers.trainer_utils").addFilter(_is_news)
         self.prompted = model
         self.plan = plan
         self.minimised = objective
@@ -232,6 +230,11 @@ class SpulTrainer(Trainer):
         encoder = self.prompted.encoder
         behind = encoder.num_virtual_tokens - encoder.num_front if encoder is not None else 0
         return float(micro.batch.lengths.sum()) + behind * len(micro.batch)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Small models write checkpoints within a second of each other; that they go by their numbers then is wanted."""
+    return "mtime may not be reliable" not in record.getMessage()
 
 
 def _only(items: list[MicroBatch]) -> dict[str, MicroBatch]:
