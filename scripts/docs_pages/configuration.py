@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import textwrap
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -142,7 +143,8 @@ def _methods() -> str:
     for name in METHODS.names():
         recipe = METHODS.get(name)
         settings = ", ".join(f"`{key}={_yaml(value)}`" for key, value in _leaves(recipe.defaults(), ""))
-        lines.append(f"- **{name}**: {recipe.summary} {settings}.")
+        entry = f"- **{name}**: {recipe.summary} {settings}."
+        lines += textwrap.wrap(entry, 120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines) + "\n"
 
 

@@ -14,7 +14,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from spul import api, demonstration
+from spul.api import making
 from spul.cli.main import app
+from spul.models import loading
 from spul.runs import Run
 from spul.training import parts
 from tests.cli.conftest import Spul
@@ -119,7 +121,7 @@ def test_evaluate_prints_a_table(copy: Path, spul: Spul) -> None:
 def test_score_gives_the_same_numbers_without_a_model(
     copy: Path, unlearned: dict[str, Any], spul: Spul, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "load_base", None)
+    monkeypatch.setattr(loading, "AutoModelForCausalLM", None)
     result = spul("score", copy, "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["metrics"] == unlearned["metrics"]
@@ -151,12 +153,12 @@ def test_changed_file_of_a_run_is_found(copy: Path, spul: Spul) -> None:
 def test_interrupted_run_goes_on_as_the_message_says(config: Path, spul: Spul, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ["spul", "unlearn", "--config", str(config), "--no-evaluate", "--json"]
     monkeypatch.setattr(sys, "argv", arguments)
-    whole = api.train
-    monkeypatch.setattr(api, "train", interrupt)
+    whole = making.train
+    monkeypatch.setattr(making, "train", interrupt)
     stopped = spul(*arguments[1:])
     assert stopped.exit_code == 130
     *_, command = stopped.stderr.strip().split("; go on with: ")
-    monkeypatch.setattr(api, "train", whole)
+    monkeypatch.setattr(making, "train", whole)
     resumed = spul(*shlex.split(command)[1:], "--no-evaluate", "--json")
     assert resumed.exit_code == 0, resumed.output
     assert json.loads(resumed.stdout)["run"] == shlex.split(command)[-1]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
+from matplotlib.path import Path
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
@@ -35,6 +36,24 @@ def test_labels_cover_neither_each_other_nor_a_point_and_stay_inside(labels: lis
     for box in placed.values():
         assert not any(box.contains(*point) for point in points)
         assert frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
+
+
+def test_leader_crosses_no_other_label() -> None:
+    """Two points in one place, a third below: a label is led past the others, not through them."""
+    labels = [PointLabel(87, 91, "retrained, the aim"), PointLabel(87.2, 91.3, "base"), PointLabel(86, 85, "a prompt")]
+    with canvas(5.8, 4.9) as figure:
+        axes = figure.subplots()
+        axes.set(xlim=(-4, 104), ylim=(-6, 106))
+        label_points(axes, labels)
+        figure.canvas.draw()
+        notes = [child for child in axes.get_children() if isinstance(child, Annotation)]
+        found = [Text.get_window_extent(note) for note in notes]
+        led = [(i, note) for i, note in enumerate(notes) if note.arrow_patch is not None]
+        assert led, "without a leader nobody can say whose label it is"
+        for i, note in led:
+            centre = (found[i].x0 + found[i].x1) / 2, (found[i].y0 + found[i].y1) / 2
+            leader = Path([axes.transData.transform(note.xy), centre])
+            assert not any(leader.intersects_bbox(box, filled=False) for j, box in enumerate(found) if j != i)
 
 
 def test_label_keeps_off_a_line() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spul.reports._outcome import Outcome
-from spul.reports.pareto import TradeOff, front, pareto_picture, trade_offs
+from spul.reports.pareto import TradeOff, _steps, front, pareto_picture, trade_offs
 from spul.runs import Run
 from spul.types import MetricResult
 
@@ -28,11 +28,17 @@ def test_equal_points_do_not_beat_each_other() -> None:
     assert {one.label for one in front([B, twin])} == {"b", "twin"}
 
 
+def test_steps_by_hand() -> None:
+    """From (10, 5) up to 20 and across to 30: labels keep off both pieces."""
+    assert _steps([(10, 5), (30, 20)]) == [((10, 5), (10, 20)), ((10, 20), (30, 20))]
+    assert _steps([(10, 5)]) == []
+
+
 def test_a_worse_point_is_drawn_and_not_on_the_front() -> None:
     base = point("base", 0.95, 0.98, "base")
     picture = pareto_picture([A, B, C, D, base])
     assert picture is not None and picture.png is not None
-    assert picture.alt.endswith("No point beats: b, a.")
+    assert picture.alt.endswith("No point beats: b; a.")
     assert "c: forget 20.0, retain 80.0" in picture.alt
     assert "base: forget 98.0, retain 95.0" in picture.alt
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import spul
-from spul.api import _set_up
+from spul.api.setting import set_up
 from spul.errors import ConfigError
 from spul.models.prompted import PromptedModel
 from spul.runs import Run
@@ -29,7 +29,7 @@ def values(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def posed(values: dict[str, Any], *overrides: str) -> tuple[PosedRows, Splits]:
     config = config_of(values, *CONTRAST, *overrides)
-    setting = _set_up(config)
+    setting = set_up(config)
     model = PromptedModel(setting.base.model, setting.base.tokenizer)
     return pose_rows(config, model, setting.task, setting.splits), setting.splits
 
@@ -63,7 +63,7 @@ def test_the_base_model_or_the_row_says_what_is_right(values: dict[str, Any]) ->
     right = {e.id: e.answer for e in splits.contrast_retain}
     assert {q.id: q.answer for q in own.retain if q.id in right} == right
     config = config_of(values, *CONTRAST)
-    setting = _set_up(config)
+    setting = set_up(config)
     model = PromptedModel(setting.base.model, setting.base.tokenizer)
     samples = score_split(model, setting.task, setting.task.pose_all(splits.contrast_retain))
     best = {s.id: max(s.candidate_logprobs, key=lambda name, s=s: s.candidate_logprobs[name]) for s in samples}

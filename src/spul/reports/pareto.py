@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
@@ -91,7 +92,7 @@ def pareto_picture(points: Sequence[TradeOff], side: str = "test", what: str = "
         axes.set_ylabel(f"{what} on {side} forget, %  (← less is shown)")
         x, y = zip(*(point.at for point in best), strict=True)
         axes.step(x, y, where="pre", color=MUTED, linewidth=1.2, zorder=2, label="no point beats these")
-        lines: list[Line] = []
+        lines = _steps([point.at for point in best])
         for point in points:
             lines += _draw(axes, point, point in best)
         named = best if len(compared) > MOST_LABELS else compared
@@ -104,7 +105,7 @@ def pareto_picture(points: Sequence[TradeOff], side: str = "test", what: str = "
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, borderaxespad=0.2)
         label_points(axes, labels, lines)
         told = "; ".join(f"{p.label}: forget {bare(p.forget)}, retain {bare(p.retain)}" for p in points)
-        on = ", ".join(point.label for point in best)
+        on = "; ".join(point.label for point in best)
         subject = f"{what[0].upper()}{what[1:]} in per cent on {side} forget against {side} retain"
         alt = f"{subject}. {told}. No point beats: {on}."
         return Picture(to_svg(figure), alt, to_png(figure))
@@ -122,6 +123,14 @@ def _draw(axes: Axes, point: TradeOff, on_front: bool) -> list[Line]:
         axes.plot((x0, x1), (y0, y1), color=mark.colour, alpha=0.3, linewidth=1.4, zorder=1)
     fill = "full" if on_front or point.model != "unlearned" else "none"
     axes.plot(x, y, mark.shape, color=mark.colour, markersize=mark.size, fillstyle=fill, zorder=3)
+    return lines
+
+
+def _steps(points: Sequence[tuple[float, float]]) -> list[Line]:
+    """Return the pieces of the step line: up from every point but the last, and on to the next."""
+    lines: list[Line] = []
+    for (x0, y0), (x1, y1) in pairwise(points):
+        lines += [((x0, y0), (x0, y1)), ((x0, y1), (x1, y1))]
     return lines
 
 
