@@ -28,6 +28,7 @@ SOURCES: dict[str, str] = {
     "data.test_retain": NONE,
     "data.holdout": NONE,
     "data.extra_retain": NONE,
+    "data.unseen_retain": NONE,
     "data.benchmark": NONE,
     "data.subset": NONE,
     "data.columns": "columns called like the fields",

@@ -64,7 +64,8 @@ class Splits:
     ``validation_forget`` and ``validation_retain`` are parts of train that no gradient sees: the best checkpoint is
     chosen on them, never on test. ``holdout`` is data that no model saw (for membership inference). ``contrast_forget``
     and ``contrast_retain`` are rows with names exchanged that unlearning trains on beside the others, and
-    ``test_forget_replaced`` is ``test_forget`` with other names (see :mod:`spul.data.contrast`). ``extra`` are further
+    ``test_forget_replaced`` is ``test_forget`` with other names (see :mod:`spul.data.contrast`). ``unseen_retain`` are
+    rows to keep that the base was not trained on and that unlearning leaves as they are. ``extra`` are further
     sets that are only evaluated, by name (what the model knows of the world, say).
     """
 
@@ -78,6 +79,7 @@ class Splits:
     contrast_forget: tuple[Example, ...] = ()
     contrast_retain: tuple[Example, ...] = ()
     test_forget_replaced: tuple[Example, ...] = ()
+    unseen_retain: tuple[Example, ...] = ()
     extra: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> tuple[Example, ...]:

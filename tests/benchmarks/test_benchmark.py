@@ -98,11 +98,16 @@ def test_every_arm_of_sst2_has_the_same_rows_and_the_same_tries(place: Path) -> 
     assert all(config.data.contrast.evaluate for config in jobs.values())
     assert {config.data.validation_share for config in jobs.values()} == {0.1}
     arms = {name: config for name, config in jobs.items() if name not in ("base", "retrained")}
-    assert {(len(c.train.learning_rate_search), c.train.search_max_steps) for c in arms.values()} == {(3, 20)}
+    matched = arms["spul_deep_matched"]
+    assert {(len(c.train.learning_rate_search), c.train.search_max_steps) for c in arms.values() if c != matched} == {
+        (3, 20)
+    }
+    assert not matched.train.learning_rate_search
     gated = {name for name, config in arms.items() if config.scope.name == "gate"}
-    assert gated == {"spul_names", "spul_deep_names", "spul_deep_gate"}
+    assert gated == {"spul_names", "spul_deep_names", "spul_deep_gate", "spul_deep_matched"}
     assert all(arms[name].scope.retain and arms[name].data.contrast.retain_rows for name in gated)
-    assert arms["spul_deep_matched"].data.holdout is not None
+    assert matched.data.holdout is not None
+    assert matched.data.unseen_retain
     assert {name for name, config in arms.items() if config.prompt.kind == "prefix"} == {
         "spul_deep",
         "spul_deep_names",

@@ -148,6 +148,17 @@ def test_at_most_so_many_rows_of_a_split(tmp_path: Path, files: dict[str, str]) 
     }
 
 
+def test_unseen_rows_are_no_part_of_retain_and_in_no_other_split(tmp_path: Path, files: dict[str, str]) -> None:
+    unseen, held = rows(8, seed=6), rows(3, seed=7)
+    sources = (write(tmp_path / "u.csv", unseen + held + RETAIN[:5] + FORGET[:2]),)
+    plain = load(holdout=write(tmp_path / "h.csv", held), **files)
+    splits = load(unseen_retain=sources, holdout=write(tmp_path / "h.csv", held), **files)
+    assert {row.fields["text"] for row in splits.unseen_retain} == {row["text"] for row in unseen}
+    assert splits.digests() == plain.digests() | {"unseen_retain": splits.digests()["unseen_retain"]}
+    few = load(unseen_retain=sources, max_rows={"unseen_retain": 3}, **files)
+    assert len(few.unseen_retain) == 3
+
+
 def shared(tmp_path: Path) -> dict[str, str]:
     """Two retain rows say what a forget row says, in other spelling."""
     twice = [{"text": FORGET[i]["text"].upper() + " !", "label": "y"} for i in (0, 3)]

@@ -49,6 +49,20 @@ def test_other_aims_leave_them_out(values: dict[str, Any], method: str) -> None:
     assert {q.id for q in rows.retain} >= {e.id for e in splits.contrast_retain}
 
 
+def test_the_base_model_says_what_is_right_of_rows_that_it_never_saw(values: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "unseen.csv").write_text("text,label\nplain and long,positive\nshort and odd,negative\n")
+    overrides = (f"data.unseen_retain=[{tmp_path / 'unseen.csv'}]", "method=spul_matched", "retain.alpha=1")
+    rows, splits = posed(values, *overrides)
+    said = {q.id: q.answer for q in rows.retain if q.id in {e.id for e in splits.unseen_retain}}
+    setting = set_up(config_of(values, *overrides))
+    model = PromptedModel(setting.base.model, setting.base.tokenizer)
+    samples = score_split(model, setting.task, setting.task.pose_all(splits.unseen_retain))
+    assert len(said) == 2
+    assert said == {s.id: max(s.candidate_logprobs, key=lambda name, s=s: s.candidate_logprobs[name]) for s in samples}
+    trained, _ = posed(values, *overrides[:1], "method=finetune")
+    assert not {q.id for q in trained.retain} & set(said)
+
+
 @pytest.mark.parametrize("method", ["finetune", "retrain"])
 def test_no_base_or_retrained_model_sees_them(values: dict[str, Any], method: str) -> None:
     rows, splits = posed(values, f"method={method}")

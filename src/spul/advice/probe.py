@@ -107,6 +107,7 @@ def _probe(
         train_retain=draw(splits.train_retain, MOST_TRAINED, config.seed),
         contrast_forget=draw(splits.contrast_forget, MOST_TRAINED, config.seed),
         contrast_retain=draw(splits.contrast_retain, MOST_TRAINED, config.seed),
+        unseen_retain=draw(splits.unseen_retain, MOST_TRAINED, config.seed),
     )
     rows = pose_rows(short, model, task, few)
     plan = TrainingPlan(rows.forget, rows.retain, short.train, seed=config.seed, pad_id=model.pad_id)

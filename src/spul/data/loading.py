@@ -88,6 +88,7 @@ def load_splits(
             found |= _split(found, side, "test", settings.test_share, seed)
     if settings.test_overlap == "drop":
         found = _without_test_overlap(found)
+    unseen = found.pop("unseen_retain", ())
     found |= {name: draw(found[name], count, seed) for name, count in settings.max_rows.items() if name in found}
     if settings.forget_share < 1:
         try:
@@ -98,6 +99,9 @@ def load_splits(
     for side in ("forget", "retain"):
         if f"validation_{side}" not in found and settings.validation_share:
             found |= _split(found, side, "validation", settings.validation_share, seed)
+    if unseen:
+        unseen = _dropping(unseen, set().union(*map(_texts, found.values())))
+        found["unseen_retain"] = draw(unseen, settings.max_rows.get("unseen_retain", len(unseen)), seed)
     extra = {name: found.pop(name) for name in list(found) if name not in NAMES}
     if settings.contrast.is_wanted:
         rows = (found["train_forget"], found["train_retain"], found["test_forget"])
@@ -158,8 +162,9 @@ def _read(settings: DataSettings, wanted: _Wanted) -> dict[str, Examples]:
         found = {name: examples(source) for name, source in _sources(settings).items()}
     if settings.holdout is not None:
         found["holdout"] = examples(settings.holdout)
-    if settings.extra_retain:
-        found["extra_retain"] = tuple(row for source in settings.extra_retain for row in examples(source))
+    for name, sources in (("extra_retain", settings.extra_retain), ("unseen_retain", settings.unseen_retain)):
+        if sources:
+            found[name] = tuple(row for source in sources for row in examples(source))
     return found
 
 

@@ -12,7 +12,7 @@ from spul.types import SPLIT_NAMES
 
 __all__ = ["ContrastSettings", "DataSettings"]
 
-LIMITED_SPLITS = (*SPLIT_NAMES, "holdout")
+LIMITED_SPLITS = (*SPLIT_NAMES, "holdout", "unseen_retain")
 
 
 class ContrastSettings(Settings):
@@ -73,6 +73,9 @@ class DataSettings(Settings):
             one another on one side.
         holdout: rows that no model saw, for membership inference.
         extra_retain: further sources whose rows join the training side of retain (a live generic label, say).
+        unseen_retain: sources of further rows to keep that the base was not trained on. A prompt leaves the base's
+            answers to them as they are: with labels for answers the base's own stand in place of the rows'. They are
+            no part of retain, and nothing is measured on them; rows whose text stands in another split are left out.
         columns: field name → column name. The answer's field is called ``answer``; if it is not mapped, the column
             ``answer`` or else ``label`` is read. ``id`` may be mapped too; ids are digests of the rows otherwise. So
             may ``group``: what rows share (a person, a document); then intervals are over groups, not over rows. A
@@ -107,6 +110,7 @@ class DataSettings(Settings):
     test_retain: str | None = None
     holdout: str | None = None
     extra_retain: tuple[str, ...] = ()
+    unseen_retain: tuple[str, ...] = ()
     columns: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
     label_names: dict[str, str] = Field(default_factory=dict)
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.3

@@ -129,8 +129,8 @@ def train(
 def pose_rows(config: RunConfig, model: PromptedModel, task: Task, splits: Splits) -> PosedRows:
     """Return a run's rows as token ids; forget rows with the answers that the objective aims at.
 
-    Contrast rows stand beside the others where something is unlearned; those to forget only where the aim is a generic
-    answer.
+    Contrast rows, and rows to keep that the base never saw, stand beside the others where something is unlearned;
+    contrast rows to forget only where the aim is a generic answer.
 
     Args:
         config: of the run.
@@ -152,7 +152,7 @@ def pose_rows(config: RunConfig, model: PromptedModel, task: Task, splits: Split
     if config.retain.alpha or config.retain.beta:
         retain = task.pose_all(splits.train_retain)
         if unlearns:
-            retain += _contrast_retain(config, model, task, splits)
+            retain += _contrast_retain(config, model, task, splits) + _unseen_retain(model, task, splits)
     return PosedRows(forget, retain, task.pose_all(splits.validation_forget), task.pose_all(splits.validation_retain))
 
 
@@ -161,6 +161,12 @@ def _contrast_retain(config: RunConfig, model: PromptedModel, task: Task, splits
     if config.data.contrast.answers == "own":
         return queries
     return with_answers_of(WithoutPrompt(model), task, queries)
+
+
+def _unseen_retain(model: PromptedModel, task: Task, splits: Splits) -> list[Query]:
+    queries = task.pose_all(splits.unseen_retain)
+    # Of free answers only the KL term can say what the base does, along the row's own answer.
+    return with_answers_of(WithoutPrompt(model), task, queries) if task.answers.labels else queries
 
 
 def teacher_answers(
