@@ -12,11 +12,14 @@ import pytest
 import torch
 
 import spul
+from spul.api.setting import set_up
 from spul.config import RunConfig
 from spul.data.loading import load_splits
 from spul.errors import ConfigError
 from spul.models.adapter import load_adapter
+from spul.models.prompted import PromptedModel
 from spul.runs import Run
+from spul.tasks import score_split
 from spul.training import train as train_module
 from spul.training.targets import sources
 from spul.training.targets.prepare import TARGET_FACT
@@ -84,6 +87,22 @@ def test_held_out_confidence_takes_the_place_of_the_bases_own(
     wanted = np.array([targets[sample.id][sample.answer] for sample in hardest_first])
     assert (np.diff(wanted) >= 0).all() and wanted[0] < wanted[-1]
     assert not np.allclose(wanted, [np.exp(sample.logprob) for sample in hardest_first], rtol=0.1)
+
+
+def test_training_rows_are_as_unsure_as_held_out_ones_whatever_validation_holds(
+    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, targets = made(values, "heldout", monkeypatch)
+    setting = set_up(run.config)
+    model = PromptedModel(setting.base.model, setting.base.tokenizer)
+    held_out = [
+        sample.logprob for sample in score_split(model, setting.task, setting.task.pose_all(setting.splits.holdout))
+    ]
+    assert setting.splits.validation_forget
+    for rows in (setting.splits.train_forget, setting.splits.validation_forget):
+        wanted = sorted(targets[row.id][row.answer] for row in rows)
+        ranks = (np.arange(len(rows)) + 0.5) / len(rows)
+        assert wanted == pytest.approx(np.exp(np.quantile(held_out, ranks, method="hazen")), rel=1e-3)
 
 
 def test_a_target_is_trained_towards(values: dict[str, Any]) -> None:

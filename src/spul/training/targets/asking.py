@@ -34,7 +34,8 @@ class Setting:
         task: poses the examples to the base model.
         splits: the data.
         base: the base model, without a prompt.
-        forget: the examples that want a target.
+        forget: the examples that want a target: those of training, then those of validation.
+        num_trained: how many of them the base was trained on, the first ones.
         most_rows: at most that many other rows are looked at.
     """
 
@@ -43,6 +44,7 @@ class Setting:
     splits: Splits
     base: LanguageModel
     forget: tuple[Example, ...]
+    num_trained: int
     most_rows: int
 
     def some(self, examples: Sequence[Example]) -> Sequence[Example]:

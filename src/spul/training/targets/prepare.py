@@ -63,7 +63,9 @@ def prepare_targets(run: Run, model: PromptedModel, task: Task, splits: Splits) 
         return Targets.build(read_answers(file), trained)
     logger.info("making the targets of %d forget rows from %s", len(forget), objective.source)
     base = WithoutPrompt(model)
-    made = _make(Setting(run.config, task, splits, base, forget, objective.calibration_rows), objective.source)
+    made = _make(
+        Setting(run.config, task, splits, base, forget, len(trained), objective.calibration_rows), objective.source
+    )
     answers = {example.id: row for example, row in zip(forget, made.answers, strict=True)}
     targets = Targets.build(answers, trained)
     targets.save(file)

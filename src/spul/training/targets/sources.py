@@ -75,7 +75,9 @@ def from_heldout(setting: Setting) -> Made:
 
     The probability of the truth of the forget example at rank r of n is that of the held-out example at the same
     quantile; the other answers keep their proportions. So the order stays (what the model finds hard, it still does),
-    and the losses are distributed as those of non-members: the model is wrong as often as there.
+    and the losses are distributed as those of non-members: the model is wrong as often as there. Training and
+    validation rows each have ranks of their own: mixed, the latter, which the base may never have seen, would take up
+    the low ones.
 
     Raises:
         ConfigError: there are no rows that no model saw.
@@ -88,7 +90,8 @@ def from_heldout(setting: Setting) -> Made:
         )
     known, asked = (ask(setting.base, setting.task, examples) for examples in (rows, setting.forget))
     confidence = [_log(one.probabilities[np.arange(len(one.truths)), one.truths]) for one in (known, asked)]
-    wanted = np.exp(match_quantiles(confidence[1], confidence[0]))
+    parts = [part for part in np.split(confidence[1], [setting.num_trained]) if len(part)]
+    wanted = np.exp(np.concatenate([match_quantiles(part, confidence[0]) for part in parts]))
     changed = with_probability_of(asked.probabilities, asked.truths, wanted)
     return Made(asked.rows(changed), {"held_out": len(rows), "mean_probability_of_truth": float(wanted.mean())})
 
