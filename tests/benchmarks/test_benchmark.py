@@ -106,7 +106,6 @@ def test_every_arm_of_sst2_has_the_same_rows_and_the_same_tries(place: Path) -> 
     gated = {name for name, config in arms.items() if config.scope.name == "gate"}
     assert gated == {"spul_names", "spul_deep_names", "spul_deep_gate", "spul_deep_matched"}
     assert all(arms[name].scope.retain and arms[name].data.contrast.retain_rows for name in gated)
-    assert matched.data.holdout is not None
     assert matched.data.unseen_retain
     assert {name for name, config in arms.items() if config.prompt.kind == "prefix"} == {
         "spul_deep",
