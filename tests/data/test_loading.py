@@ -157,6 +157,8 @@ def test_unseen_rows_are_no_part_of_retain_and_in_no_other_split(tmp_path: Path,
     assert splits.digests() == plain.digests() | {"unseen_retain": splits.digests()["unseen_retain"]}
     few = load(unseen_retain=sources, max_rows={"unseen_retain": 3}, **files)
     assert len(few.unseen_retain) == 3
+    with pytest.raises(DataError, match="stand in no other split, but each of the 2 does"):
+        load(unseen_retain=(write(tmp_path / "v.csv", FORGET[:2]),), **files)
 
 
 def shared(tmp_path: Path) -> dict[str, str]:

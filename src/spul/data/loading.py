@@ -100,7 +100,12 @@ def load_splits(
         if f"validation_{side}" not in found and settings.validation_share:
             found |= _split(found, side, "validation", settings.validation_share, seed)
     if unseen:
-        unseen = _dropping(unseen, set().union(*map(_texts, found.values())))
+        given, unseen = len(unseen), _dropping(unseen, set().union(*map(_texts, found.values())))
+        if not unseen:
+            raise DataError(
+                f"expected rows in data.unseen_retain that stand in no other split, but each of the {given} does; give "
+                "others, or leave it out"
+            )
         found["unseen_retain"] = draw(unseen, settings.max_rows.get("unseen_retain", len(unseen)), seed)
     extra = {name: found.pop(name) for name in list(found) if name not in NAMES}
     if settings.contrast.is_wanted:

@@ -16,7 +16,7 @@ from spul.data.sources import find_file
 __all__ = ["SST2"]
 
 TRIED_STEPS = 20
-"""Every method tries three learning rates for as many steps, and is judged on the validation parts of train."""
+"""Every method but match mode tries three learning rates for as many steps, judged on the validation parts of train."""
 UNSEEN = 8000
 
 NAMES: Mapping[str, Any] = {"data": {"contrast": {"retain_rows": 2.0, "forget_rows": 1.0}}}
