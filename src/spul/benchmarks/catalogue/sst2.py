@@ -32,7 +32,7 @@ MATCHED: Mapping[str, Any] = {
     "objective": {"source": "tfidf"},
     "prompt": {"num_virtual_tokens": 128},
     # What the base has learned by heart comes undone slowly, and only where little pulls the other way; the gate keeps
-    # the rest. There is nothing to choose a rate by that the target does not say.
+    # the rest. One rate, since tries of so few steps say nothing of so many.
     "retain": {"alpha": 0.0, "beta": 0.1},
     "train": {
         "max_steps": 1200,
